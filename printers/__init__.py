@@ -1,0 +1,1 @@
+"""Printers: what they can make, slicing and guarding G-code for them, and the agent beside them."""

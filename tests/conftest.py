@@ -1,0 +1,3 @@
+"""Fixtures for every test; each kind stands in its own file under `tests/support/`."""
+
+pytest_plugins = ["tests.support.databases"]
