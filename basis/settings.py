@@ -1,0 +1,195 @@
+"""The hub's settings: read once at start, bounded, and explained where they are declared.
+
+Every field may be given as `DESIGNHUB_<NAME>` in the environment. Nothing else reads the environment.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+from basis.errors import Invalid
+
+PREFIX = "DESIGNHUB_"
+AGENT_PREFIX = "DESIGNHUB_AGENT_"
+"""Variables of the agent, which reads its own; the hub passes over them."""
+
+
+def setting(
+    *,
+    parse: Callable[[str], Any],
+    default: Any = MISSING,
+    low: int | None = None,
+    high: int | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """One field of `Settings`: how to read its text, and what values it may have."""
+    metadata = {"parse": parse, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def boolean(text: str) -> bool:
+    """`true` or `false`, in any case; also `1` and `0`."""
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    try:
+        return known[text.strip().lower()]
+    except KeyError:
+        raise ValueError("expected true or false") from None
+
+
+def folder(text: str) -> Path:
+    """A folder's path; relative ones are taken from where the hub was started."""
+    return Path(text).expanduser().absolute()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the operator of a hub may choose."""
+
+    data_dir: Path = setting(parse=folder, default=Path("hub-data").absolute())
+    """Folder of everything the hub keeps: repositories, blobs, the SQLite file, the queue."""
+
+    database_url: str = setting(parse=str, default="")
+    """Any SQLAlchemy address, e.g. `postgresql://hub@localhost/hub`. Empty means SQLite in
+    `data_dir`."""
+
+    queue_url: str = setting(parse=str, default="")
+    """A `redis://` address for the side-task queue. Empty means SQLite in `data_dir`."""
+
+    host: str = setting(parse=str, default="127.0.0.1")
+    """Address the server listens on; put a TLS proxy in front before opening it to a network."""
+
+    port: int = setting(parse=int, default=8080, low=0, high=65_535)
+    """Port the server listens on; 0 takes a free one."""
+
+    public_url: str = setting(parse=str, default="")
+    """Address people use, e.g. `https://hub.example`. Empty: what the request itself says."""
+
+    trusted_proxies: int = setting(parse=int, default=0, low=0, high=8)
+    """How many proxies in front set X-Forwarded-For and -Proto; 0 believes no such header."""
+
+    server_threads: int = setting(parse=int, default=32, low=2, high=512)
+    """Threads of one server process; each git transfer or held question takes one."""
+
+    server_processes: int = setting(parse=int, default=1, low=1, high=64)
+    """Server processes. One serves a few hundred agents; more need PostgreSQL to be of use."""
+
+    worker_threads: int = setting(parse=int, default=2, low=1, high=64)
+    """Side tasks (measuring, slicing) done at the same time."""
+
+    registration: str = setting(parse=str, default="open", choices=("open", "closed"))
+    """Who may make an account: `open` anybody, `closed` only the operator by command."""
+
+    secret_key: str = setting(parse=str, default="")
+    """Signs sessions. Empty: made once and kept in `data_dir/secret_key`."""
+
+    session_days: int = setting(parse=int, default=30, low=1, high=365)
+    """How long somebody stays signed in without coming back."""
+
+    sign_in_tries: int = setting(parse=int, default=10, low=1, high=1_000)
+    """Failed sign-ins that one name or one address may make in `sign_in_window_s`."""
+
+    sign_in_window_s: int = setting(parse=int, default=300, low=10, high=86_400)
+    """The window of `sign_in_tries`."""
+
+    push_bytes: int = setting(parse=int, default=1 << 30, low=1 << 16, high=1 << 40)
+    """Largest pack that one push may send."""
+
+    repository_bytes: int = setting(parse=int, default=4 << 30, low=1 << 16, high=1 << 44)
+    """Largest size of one repository on disk."""
+
+    file_bytes: int = setting(parse=int, default=256 << 20, low=1 << 10, high=1 << 34)
+    """Largest single file a push may bring."""
+
+    push_files: int = setting(parse=int, default=20_000, low=10, high=10_000_000)
+    """Most files in one commit's tree."""
+
+    git_timeout_s: int = setting(parse=int, default=3_600, low=10, high=86_400)
+    """A git transfer that takes longer is ended."""
+
+    lease_s: int = setting(parse=int, default=120, low=2, high=3_600)
+    """How long an agent may stay silent before its lease ends."""
+
+    permit_s: int = setting(parse=int, default=300, low=5, high=3_600)
+    """How long a start permit is good for."""
+
+    poll_s: int = setting(parse=int, default=10, low=1, high=3_600)
+    """When an idle agent is told to ask again, give or take a tenth."""
+
+    beat_s: int = setting(parse=int, default=2, low=1, high=60)
+    """How often a printing agent tells its progress."""
+
+    held_questions: int = setting(parse=int, default=8, low=0, high=256)
+    """Questions of idle agents held open at once until there is work; above it, "ask again"."""
+
+    quote_s: int = setting(parse=int, default=3_600, low=60, high=604_800)
+    """How long a quote binds."""
+
+    unseen_s: int = setting(parse=int, default=180, low=10, high=86_400)
+    """A printer whose agent was silent this long gets no new orders."""
+
+    slicer_wall_s: int = setting(parse=int, default=600, low=10, high=7_200)
+    """Longest a slicer may take for one job."""
+
+    log_level: str = setting(
+        parse=str, default="info", choices=("debug", "info", "warning", "error")
+    )
+    """How much the hub writes to its log."""
+
+    log_json: bool = setting(parse=boolean, default=False)
+    """One JSON object a line instead of text, for log collectors."""
+
+    @property
+    def database(self) -> str:
+        """The database's address with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'hub.sqlite'}"
+
+    @property
+    def repositories_dir(self) -> Path:
+        """Bare git repositories, one folder per design id."""
+        return self.data_dir / "repositories"
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Files by their sha256: G-code, checked meshes, pictures."""
+        return self.data_dir / "blobs"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Job folders of child processes; may be emptied whenever the hub is stopped."""
+        return self.data_dir / "scratch"
+
+    @property
+    def downloads_dir(self) -> Path:
+        """The wheel that workshops install the agent from."""
+        return self.data_dir / "downloads"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from `DESIGNHUB_*` variables.
+
+    Raises Invalid for an unknown name or a value out of bounds: a typo must not silently become a
+    default.
+    """
+    known = {f"{PREFIX}{each.name.upper()}": each for each in fields(Settings)}
+    named = {
+        name for name in environ if name.startswith(PREFIX) and not name.startswith(AGENT_PREFIX)
+    }
+    if unknown := sorted(named - known.keys()):
+        raise Invalid(f"unknown settings: {', '.join(unknown)}; the known ones: docs/settings.md")
+    values = {known[name].name: _parsed(name, known[name], environ[name]) for name in named}
+    return Settings(**values)
+
+
+def _parsed(name: str, each: "Field[Any]", text: str) -> Any:
+    metadata = each.metadata
+    try:
+        value = cast(Callable[[str], Any], metadata["parse"])(text)
+    except ValueError as exc:
+        raise Invalid(f"{name}={text!r}: {exc}") from exc
+    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise Invalid(f"{name}={text!r} is out of bounds: {low} to {high}")
+    if choices and value not in choices:
+        raise Invalid(f"{name}={text!r} is not one of: {', '.join(choices)}")
+    return value

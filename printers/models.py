@@ -1,0 +1,124 @@
+"""Workshops, the printers they run, the material loaded, and the agents that speak for printers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from basis.db import Base, EnumByValue
+
+
+class Bed(StrEnum):
+    """Whether something may lie on the printer's bed. Only a person (or a declared ejector) clears
+    it; a new printer starts occupied."""
+
+    CLEAR = "clear"
+    OCCUPIED = "occupied"
+
+
+class WorkshopRow(Base):
+    """A microfactory, fab lab or person that runs printers at one place."""
+
+    __tablename__ = "workshop"
+    __table_args__ = (
+        CheckConstraint("lat_udeg BETWEEN -90000000 AND 90000000", name="lat"),
+        CheckConstraint("lon_udeg BETWEEN -180000000 AND 180000000", name="lon"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    place: Mapped[str] = mapped_column(String(200))
+    """The place in words, as shown to everybody: a city, not a doorbell."""
+    lat_udeg: Mapped[int]
+    lon_udeg: Mapped[int]
+    """Millionths of a degree, WGS 84."""
+    country: Mapped[str] = mapped_column(String(2))
+    """ISO 3166-1 alpha-2: decides the grid's emission factor and the road factor."""
+    time_zone: Mapped[str] = mapped_column(String(60))
+    currency: Mapped[str] = mapped_column(String(3))
+    created_at: Mapped[datetime]
+    prices: Mapped[dict[str, Any]]
+    """`printers.capability.Prices.to_json`, minor units of `currency`."""
+    carriage: Mapped[list[Any]]
+    """`printers.capability.Carriage.to_json` of each way a part can leave."""
+
+    printers: Mapped[list["PrinterRow"]] = relationship(order_by="PrinterRow.name")
+
+
+class AgentRow(Base):
+    """A program beside printers that asks the hub for work. It has one token."""
+
+    __tablename__ = "agent"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workshop_id: Mapped[UUID] = mapped_column(ForeignKey("workshop.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class PrinterRow(Base):
+    """One machine. `fence` only grows: every run takes the next, and an older one has no effect."""
+
+    __tablename__ = "printer"
+    __table_args__ = (UniqueConstraint("workshop_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workshop_id: Mapped[UUID] = mapped_column(ForeignKey("workshop.id"), index=True)
+    agent_id: Mapped[UUID | None] = mapped_column(ForeignKey("agent.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    profile: Mapped[dict[str, Any]]
+    """`printers.capability.Profile.to_json`: what the machine is."""
+    bed: Mapped[Bed] = mapped_column(EnumByValue(Bed), default=Bed.OCCUPIED)
+    bed_changed_at: Mapped[datetime]
+    accepting: Mapped[bool] = mapped_column(default=True)
+    """False while its workshop wants no new work on it."""
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)
+    seen_at: Mapped[datetime | None]
+    """When its agent last spoke for it, by the hub's clock."""
+    machine_state: Mapped[str] = mapped_column(String(60), default="")
+    """What the agent last said of the machine, for people."""
+    passed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    """How many prints a person accepted, and how many failed with the printer at fault."""
+    idle_since: Mapped[datetime]
+    change: Mapped[int] = mapped_column(BigInteger, index=True)
+    """Number of the last change that routing must know: place, profile, prices, material."""
+
+    workshop: Mapped[WorkshopRow] = relationship(back_populates="printers")
+    spools: Mapped[list["SpoolRow"]] = relationship(order_by="SpoolRow.slot")
+
+
+class SpoolRow(Base):
+    """The filament loaded in one slot of a printer."""
+
+    __tablename__ = "spool"
+    __table_args__ = (UniqueConstraint("printer_id", "slot"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"), index=True)
+    slot: Mapped[int] = mapped_column(default=0)
+    material: Mapped[str] = mapped_column(String(20))
+    """A key of `printers.capability.MATERIALS`."""
+    colour: Mapped[str] = mapped_column(String(30))
+    left_mg: Mapped[int] = mapped_column(BigInteger)
+    """What is thought to be on it: weighed, less what prints took. It may be a little off, so it
+    is corrected, not trusted; it never goes below zero."""
+    price_per_kg_minor: Mapped[int]
+    loaded_at: Mapped[datetime]
+
+
+class ChangeRow(Base):
+    """The last number given to a change of any printer; one row."""
+
+    __tablename__ = "printer_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)

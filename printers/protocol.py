@@ -1,0 +1,277 @@
+"""What an agent and the hub say to each other, in JSON, over connections that the agent opens.
+
+All calls are POST with the agent's token as `Authorization: Bearer …`, under `/api/v1`:
+
+    /agents/me/hello       Hello      → Welcome     which printers it speaks for
+    /agents/me/ask         Question   → Answer      work for idle printers; when to ask again
+    /runs/<run>/gcode (GET)           → the file    bytes, with Range for resuming
+    /runs/<run>/permit     PermitAsk  → Permit      the right to start; repeating is harmless
+    /runs/<run>/beat       Beat       → BeatAnswer  progress, renewal; "on" or "stop"
+    /runs/<run>/report     Report     → Reported    what became of it; repeating is harmless
+
+Rules that both sides rely on:
+
+- Every message about a run carries its fence. An older fence gets 409 `stale_fence` and changes
+  nothing; the agent then never starts that run, and goes on telling the truth about a machine that
+  is already moving.
+- Durations only: no clock of the agent's enters a decision of the hub. A permit is good for
+  `good_s` from the moment the agent sent its question.
+- A reply that was lost is asked for again with the same message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from basis.errors import Invalid, NotAllowed
+
+MOST_ITEMS = 1_000
+MOST_TEXT = 4_000
+
+VERSION = 1
+"""Of this protocol; said in `Hello`, answered with an error that names both when unknown."""
+
+
+class StaleFence(NotAllowed):
+    """The run is no longer this agent's to move on: another fence, or it ended."""
+
+    code = "stale_fence"
+
+
+class ReportEvent(StrEnum):
+    """What an agent can report of a run."""
+
+    STARTED = "started"  # the printer's own job is our file, and it moves
+    PAUSED = "paused"  # it waits for somebody at the machine
+    FINISHED = "finished"  # the printer recorded success for our file
+    FAILED = "failed"  # the printer recorded failure for our file
+    NEVER_STARTED = "never_started"  # the journal proves the start was never asked for
+    RELEASED = "released"  # given back before a permit
+    UNCLEAR = "unclear"  # the start was asked for and no evidence is left: a person must look
+
+
+class Word(StrEnum):
+    """The hub's answer to a beat."""
+
+    ON = "on"
+    STOP = "stop"  # cancel the print, if it is ours, and report what came of it
+
+
+class Message:
+    """A frozen dataclass of text, whole numbers, booleans, UUIDs and messages, as JSON."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that `json.dumps` takes."""
+        return {key: _plain(value) for key, value in asdict(self).items()}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Read one; unknown keys are passed over, so that either side may be the newer.
+
+        Raises Invalid for a missing key, a wrong type, or what is no object.
+        """
+        if not isinstance(data, Mapping):
+            raise Invalid(f"{cls.__name__}: expected a JSON object, got {type(data).__name__}")
+        kinds = get_type_hints(cls)
+        given = {}
+        for each in fields(cls):  # type: ignore[arg-type]
+            if each.name in data:
+                where = f"{cls.__name__}.{each.name}"
+                given[each.name] = _read(where, kinds[each.name], data[each.name])
+        try:
+            return cls(**given)
+        except TypeError as exc:
+            raise Invalid(f"{cls.__name__}: {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello(Message):
+    """The first thing an agent says."""
+
+    protocol: int = VERSION
+    program: str = ""
+    """Name and version, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterBrief(Message):
+    """One printer the agent speaks for, with the limits its G-code is checked against."""
+
+    printer: UUID
+    name: str
+    profile: dict[str, Any]
+    """`printers.capability.Profile.to_json`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome(Message):
+    """The hub's answer to `Hello`."""
+
+    agent: UUID
+    name: str
+    printers: list[PrinterBrief]
+    beat_s: int
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterState(Message):
+    """What the agent sees of one machine right now."""
+
+    printer: UUID
+    ready: bool
+    """Operational, idle, and no run of ours under way: it could take work."""
+    text: str = ""
+    """The machine's own word for its state, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Message):
+    """Is there work? Asked for all printers of an agent at once."""
+
+    printers: list[PrinterState]
+    wait_s: int = 0
+    """How long the agent is willing to wait for an answer with work in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease(Message):
+    """One run for one printer, held by the agent from now on."""
+
+    run: UUID
+    job: UUID
+    printer: UUID
+    fence: int
+    path: str
+    """Where the file goes on the printer: never used before or again."""
+    sha256: str
+    sha1: str
+    size_bytes: int
+    title: str
+    """Design, version and part, for people."""
+    duration_s: int
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Message):
+    """Work, or none; and when to ask again."""
+
+    work: list[Lease] = field(default_factory=list)
+    again_s: float = 10.0
+    why_not: dict[str, str] = field(default_factory=dict)
+    """Per printer id, why a ready machine gets nothing: for the agent's screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermitAsk(Message):
+    """The file is beside the printer and its hash is right: may it start?"""
+
+    fence: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit(Message):
+    """It may start, once, within `good_s` seconds of asking."""
+
+    run: UUID
+    fence: int
+    good_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat(Message):
+    """A sign of life about a run, and how far it is."""
+
+    fence: int
+    printing: bool = False
+    """The printer's own job is our file: as good as a `started` report."""
+    paused: bool = False
+    progress_ppm: int = 0
+    seconds_left: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatAnswer(Message):
+    """Go on, or stop; and how soon to speak again."""
+
+    word: Word
+    beat_s: int
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Message):
+    """What became of a run, with what proves it."""
+
+    fence: int
+    event: ReportEvent
+    print_s: int | None = None
+    """Seconds the machine worked, by its own record."""
+    progress_ppm: int | None = None
+    evidence: str = ""
+    """In words: what was seen on the printer or in the journal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Message):
+    """The state the run is in after the report."""
+
+    run: UUID
+    state: str
+
+
+def gcode_path(*, job: UUID, run: UUID) -> str:
+    """The file's place on the printer: one for each run, never used again."""
+    return f"designhub/{job}/{run}.gcode"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _read(where: str, kind: Any, value: Any) -> Any:
+    """One value from JSON, by its annotation: a small closed set of kinds."""
+    try:
+        if get_origin(kind) is UnionType:  # only `X | None` is used here
+            wanted = next(each for each in get_args(kind) if each is not NoneType)
+            return None if value is None else _read(where, wanted, value)
+        if get_origin(kind) is list:
+            if not isinstance(value, list) or len(value) > MOST_ITEMS:
+                raise ValueError(f"expected a list of at most {MOST_ITEMS}")
+            return [_read(where, get_args(kind)[0], each) for each in value]
+        return _scalar(kind, value)
+    except (ValueError, TypeError) as exc:
+        raise Invalid(f"{where}: {exc}; got {str(value)[:80]!r}") from exc
+
+
+def _scalar(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is dict:
+        kind = dict
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind in (int, bool, float, dict, str):
+        # Exactly: a bool is an int to isinstance, and 1.0 is no count.
+        if type(value) is not kind:
+            raise ValueError(f"expected {kind.__name__}")
+        if kind is str and len(value) > MOST_TEXT:
+            raise ValueError(f"expected at most {MOST_TEXT} characters")
+        return value
+    if issubclass(kind, Message):
+        return kind.from_json(value)
+    if not isinstance(value, str):
+        raise ValueError(f"expected text that names a {kind.__name__}")
+    return kind(value)

@@ -1,0 +1,188 @@
+"""Quotes, orders, jobs, runs and the record of everything that happened to them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from basis.db import Base, EnumByValue, is_in, only_where
+from router.states import HELD, LIVE, OPEN, Job, Run
+
+
+class QuoteRow(Base):
+    """One immutable answer to one request: anybody can compute its total again from `inputs`."""
+
+    __tablename__ = "quote"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    request_id: Mapped[UUID] = mapped_column(index=True)
+    """Quotes made together, to be compared with each other."""
+    maker_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    """Who asked; empty for a visitor. Whoever orders by it must be this maker, if there is one."""
+    part_id: Mapped[int] = mapped_column(ForeignKey("part.id"))
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
+    spool_id: Mapped[UUID] = mapped_column(ForeignKey("spool.id"))
+    copies: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    mass_mg: Mapped[int] = mapped_column(BigInteger)
+    """Estimate for one copy."""
+    duration_s: Mapped[int] = mapped_column(BigInteger)
+    """Estimate for one copy."""
+    distance_m: Mapped[int] = mapped_column(BigInteger)
+    """By road, as stated: great circle times the country's circuity."""
+    co2e_mg: Mapped[int] = mapped_column(BigInteger)
+    cost: Mapped[int] = mapped_column(BigInteger)
+    """The ranking's whole-number cost, lower is better; see `router.quote`."""
+    lines: Mapped[list[Any]]
+    terms: Mapped[list[Any]]
+    inputs: Mapped[dict[str, Any]]
+    inputs_sha256: Mapped[str] = mapped_column(String(64))
+    factors: Mapped[str] = mapped_column(String(40))
+    """Id of the emission factor set."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class OrderRow(Base):
+    """What a maker asked for and accepted at the price of one quote."""
+
+    __tablename__ = "customer_order"
+    __table_args__ = (UniqueConstraint("maker_id", "idempotency_key"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    maker_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    quote_id: Mapped[UUID] = mapped_column(ForeignKey("quote.id"))
+    idempotency_key: Mapped[str] = mapped_column(String(80))
+    """Said by the client: the second click finds the first order."""
+    created_at: Mapped[datetime]
+
+    quote: Mapped[QuoteRow] = relationship()
+    jobs: Mapped[list["JobRow"]] = relationship(order_by="JobRow.copy", back_populates="order")
+
+
+class JobRow(Base):
+    """One plate to be made once, pinned to the printer of its quote."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("order_id", "copy"),
+        Index("job_queue", "printer_id", "ready_at", **only_where("state = 'ready'")),
+        Index("job_to_slice", "id", **only_where("state = 'ordered'")),
+        # A job that may be leased, or ever was, has its guarded G-code.
+        CheckConstraint(
+            f"NOT ({is_in('state', {Job.READY, Job.ASSIGNED, Job.PASSED, Job.DONE})})"
+            " OR gcode_sha256 IS NOT NULL",
+            name="gcode",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("customer_order.id"))
+    copy: Mapped[int]
+    """1 to the order's copies."""
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
+    state: Mapped[Job] = mapped_column(EnumByValue(Job), default=Job.ORDERED)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    """Why it is asked, failed, cancelled or unroutable, for a person."""
+    reserved_mg: Mapped[int] = mapped_column(BigInteger)
+    """Of the quote's spool; 0 once a run took it or the job ended."""
+    gcode_sha256: Mapped[str | None] = mapped_column(String(64))
+    gcode_sha1: Mapped[str | None] = mapped_column(String(40))
+    """What OctoPrint reports of a file it holds."""
+    gcode_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    mass_mg: Mapped[int | None] = mapped_column(BigInteger)
+    duration_s: Mapped[int | None] = mapped_column(BigInteger)
+    sliced_by: Mapped[str | None] = mapped_column(String(80))
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    order: Mapped[OrderRow] = relationship(back_populates="jobs")
+    runs: Mapped[list["RunRow"]] = relationship(order_by="RunRow.fence")
+
+
+class SliceRow(Base):
+    """G-code made once for the same mesh, settings and engine: the first file kept wins, since
+    slicing twice gives other bytes and a permit may already name the first."""
+
+    __tablename__ = "slice"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gcode_sha256: Mapped[str] = mapped_column(String(64))
+    gcode_sha1: Mapped[str] = mapped_column(String(40))
+    gcode_bytes: Mapped[int] = mapped_column(BigInteger)
+    mass_mg: Mapped[int] = mapped_column(BigInteger)
+    duration_s: Mapped[int] = mapped_column(BigInteger)
+    sliced_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class RunRow(Base):
+    """One run. `fence` grows per printer; a message with an older fence changes nothing."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        UniqueConstraint("printer_id", "fence"),
+        # A printer, and a job, has at most one run that may be physical at a time.
+        Index(
+            "run_printer_busy", "printer_id", unique=True, **only_where(is_in("state", HELD | LIVE))
+        ),
+        Index("run_job_busy", "job_id", unique=True, **only_where(is_in("state", OPEN))),
+        Index("run_deadline", "lease_until", **only_where(is_in("state", HELD))),
+        # Exactly the runs that an agent holds have a deadline.
+        CheckConstraint(f"({is_in('state', HELD)}) = (lease_until IS NOT NULL)", name="deadline"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), index=True)
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id"))
+    fence: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[Run] = mapped_column(EnumByValue(Run), default=Run.LEASED)
+    leased_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    permitted_at: Mapped[datetime | None]
+    permit_until: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    progress_ppm: Mapped[int] = mapped_column(default=0)
+    """Share of the file sent to the machine, in millionths."""
+    seconds_left: Mapped[int | None]
+    stop_asked: Mapped[bool] = mapped_column(default=False)
+    """The maker cancelled or the workshop stopped it: the next beat's answer says so."""
+    never_started: Mapped[bool] = mapped_column(default=False)
+    """Its agent's journal proves that the printer was never told to start."""
+    job_at_fault: Mapped[bool | None]
+    printer_at_fault: Mapped[bool | None]
+    cause: Mapped[str] = mapped_column(Text, default="")
+
+    job: Mapped[JobRow] = relationship(back_populates="runs")
+
+
+class HappeningRow(Base):
+    """One line of the history of a job: written with every change of state, never altered."""
+
+    __tablename__ = "happening"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id"), index=True)
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("run.id"))
+    actor: Mapped[str] = mapped_column(String(80))
+    """`account:<id>`, `agent:<id>` or `hub`."""
+    what: Mapped[str] = mapped_column(String(40))
+    before: Mapped[str] = mapped_column(String(20))
+    after: Mapped[str] = mapped_column(String(20))
+    note: Mapped[str] = mapped_column(Text, default="")
