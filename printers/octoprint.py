@@ -36,6 +36,7 @@ from printers.evidence import (
 from printers.octoprint_http import (
     MEANING,
     AlreadyThere,
+    Broken,
     Form,
     Link,
     Missing,
@@ -125,21 +126,32 @@ class OctoPrint:
         return self._link.read("printer", "/api/printer", machine_from)
 
     def file(self, path: str) -> File | None:
-        """The stored file, or None when OctoPrint has none of this path.
-
-        A booting server says 404 too. So the 404 counts only when it comes after an answer that
-        only OctoPrint gives.
-        """
+        """The stored file, or None when OctoPrint itself says that it has none of this path."""
         where = file_url(path)
         try:
             return self._link.read("file", where, file_from)
-        except PrinterBooting:
-            self.version()
+        except (Missing, Broken):
+            if self._gone(path):
+                return None
+        return self._link.read("file", where, file_from)
+
+    def _gone(self, path: str) -> bool:
+        """Whether there is no file or folder `path`, told apart from a server that is booting.
+
+        Both say 404, so it counts only after an answer that OctoPrint alone can give. And 1.11
+        says 500 for a file whose folder does not exist: then the folder is asked for.
+        """
+        self.version()
         try:
-            answer = self._link.call("file again", "GET", where)
+            self._link.call("file", "GET", file_url(path))
         except Missing:
-            return None
-        return self._link.understood("file", answer, file_from)
+            return True
+        except Broken:
+            folder = path.rpartition("/")[0]
+            if folder and self._gone(folder):
+                return True
+            raise
+        return False
 
     def upload(
         self, path: str, file: Path, *, userdata: Mapping[str, Any], no_overwrite: bool = True

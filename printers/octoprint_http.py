@@ -5,6 +5,7 @@ PrinterError
 ├── PrinterBooting       it answers, but not as OctoPrint yet: nothing happened, try again later
 │   └── Missing          404: no such file, or booting; `OctoPrint.file` tells the two apart
 ├── PrinterSilent        sent but unanswered: it may have happened, look before repeating
+│   └── Broken           500: something failed inside OctoPrint
 ├── PrinterBusy          it has a job, or no printer attached: ask for its state
 ├── PrinterRefused       it will say the same again (bad key, bad name): a person must look
 └── AlreadyThere         the path is taken: compare the hash, a different content is an alarm
@@ -69,6 +70,10 @@ class Missing(PrinterBooting):
     """404: no such file, or booting. Who can tell the two apart catches it."""
 
 
+class Broken(PrinterSilent):
+    """500: something failed inside OctoPrint; for a file it may only mean that there is none."""
+
+
 class AlreadyThere(PrinterError):
     """A file of this path is stored already: compare its hash, a different one is an alarm."""
 
@@ -82,6 +87,7 @@ MEANING: Mapping[tuple[str, int], type[PrinterError]] = {
     ("any", 404): Missing,
     ("any", 409): PrinterBusy,  # also offline: the text says "already printing" in both
     ("any", 429): PrinterBusy,
+    ("any", 500): Broken,
     ("any", 501): PrinterBooting,  # how a booting OctoPrint answers a POST
     ("any", 503): PrinterBooting,  # how the proxy before a booting OctoPrint answers
 }
