@@ -93,18 +93,24 @@ class PrinterRow(Base):
     """Number of the last change that routing must know: place, profile, prices, material."""
 
     workshop: Mapped[WorkshopRow] = relationship(back_populates="printers")
-    spools: Mapped[list["SpoolRow"]] = relationship(order_by="SpoolRow.slot")
+    spools: Mapped[list["SpoolRow"]] = relationship(
+        primaryjoin="and_(SpoolRow.printer_id == PrinterRow.id, SpoolRow.slot.is_not(None))",
+        order_by="SpoolRow.slot",
+        viewonly=True,
+    )
+    """What is loaded now; spools that left stay in their table."""
 
 
 class SpoolRow(Base):
-    """The filament loaded in one slot of a printer."""
+    """The filament in one slot of a printer; without a slot it was taken out. It stays, for orders
+    and the book name it."""
 
     __tablename__ = "spool"
     __table_args__ = (UniqueConstraint("printer_id", "slot"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"), index=True)
-    slot: Mapped[int] = mapped_column(default=0)
+    slot: Mapped[int | None] = mapped_column(default=0)
     material: Mapped[str] = mapped_column(String(20))
     """A key of `printers.capability.MATERIALS`."""
     colour: Mapped[str] = mapped_column(String(30))

@@ -1,0 +1,139 @@
+"""Reading workshops and printers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from basis.errors import NotFound
+from printers.capability import Profile
+from printers.models import AgentRow, Bed, ChangeRow, PrinterRow, SpoolRow, WorkshopRow
+from printers.offer import Carriage, Loaded, Offer, Prices
+
+
+def change_number(session: Session) -> int:
+    """The number of the last change that routing must know; 0 before the first."""
+    return session.scalar(select(ChangeRow.number)) or 0
+
+
+def places(session: Session, *, after_change: int) -> Sequence[tuple[UUID, int, int, int]]:
+    """(printer, lat, lon in millionths of a degree, change) of printers changed since a number."""
+    rows = session.execute(
+        select(PrinterRow.id, WorkshopRow.lat_udeg, WorkshopRow.lon_udeg, PrinterRow.change)
+        .join(WorkshopRow)
+        .where(PrinterRow.change > after_change)
+        .order_by(PrinterRow.change)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def offers(
+    session: Session, printers: Collection[UUID], *, reserved_mg: Mapping[UUID, int]
+) -> list[Offer]:
+    """The offers of the named printers, in no order. Three statements, whatever their number.
+
+    reserved_mg : per spool, what open jobs have reserved of it.
+    """
+    rows = session.scalars(
+        select(PrinterRow)
+        .where(PrinterRow.id.in_(printers))
+        .options(joinedload(PrinterRow.workshop), selectinload(PrinterRow.spools))
+    )
+    return [offer_of(row, reserved_mg=reserved_mg) for row in rows]
+
+
+def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
+    """One row as routing sees it; its workshop and spools must be loaded."""
+    workshop = row.workshop
+    return Offer(
+        printer=row.id,
+        workshop=workshop.id,
+        printer_name=row.name,
+        workshop_title=workshop.title,
+        workshop_slug=workshop.slug,
+        place=workshop.place,
+        lat_udeg=workshop.lat_udeg,
+        lon_udeg=workshop.lon_udeg,
+        country=workshop.country,
+        time_zone=workshop.time_zone,
+        currency=workshop.currency,
+        profile=Profile.from_json(row.profile),
+        loaded=tuple(_loaded(spool, reserved_mg.get(spool.id, 0)) for spool in row.spools),
+        prices=Prices.from_json(workshop.prices),
+        carriage=tuple(Carriage.from_json(each) for each in workshop.carriage),
+        accepting=row.accepting,
+        bed_clear=row.bed is Bed.CLEAR,
+        seen_at=row.seen_at,
+        idle_since=row.idle_since,
+        passed=row.passed,
+        failed=row.failed,
+    )
+
+
+def _loaded(spool: SpoolRow, reserved_mg: int) -> Loaded:
+    return Loaded(
+        spool=spool.id,
+        material=spool.material,
+        colour=spool.colour,
+        free_mg=max(0, spool.left_mg - reserved_mg),
+        price_per_kg_minor=spool.price_per_kg_minor,
+    )
+
+
+def printer(session: Session, printer_id: UUID) -> PrinterRow:
+    """One printer with its workshop and spools. Raises NotFound."""
+    row = session.scalar(
+        select(PrinterRow)
+        .where(PrinterRow.id == printer_id)
+        .options(joinedload(PrinterRow.workshop), selectinload(PrinterRow.spools))
+    )
+    if row is None:
+        raise NotFound(f"there is no printer {printer_id}")
+    return row
+
+
+def workshop(session: Session, slug: str) -> WorkshopRow:
+    """One workshop by the name in its address, with its printers. Raises NotFound."""
+    row = session.scalar(
+        select(WorkshopRow)
+        .where(WorkshopRow.slug == slug)
+        .options(selectinload(WorkshopRow.printers).selectinload(PrinterRow.spools))
+    )
+    if row is None:
+        raise NotFound(f"there is no workshop {slug!r}")
+    return row
+
+
+def workshops(
+    session: Session, *, owner_id: UUID | None = None, most: int = 200
+) -> list[WorkshopRow]:
+    """Workshops by name, all or one owner's, with their printers."""
+    asked = select(WorkshopRow).options(
+        selectinload(WorkshopRow.printers).selectinload(PrinterRow.spools)
+    )
+    if owner_id is not None:
+        asked = asked.where(WorkshopRow.owner_id == owner_id)
+    return list(session.scalars(asked.order_by(WorkshopRow.slug).limit(most)))
+
+
+def agent_by_digest(session: Session, digest: str) -> AgentRow | None:
+    """The agent whose token has this sha256, unless it was revoked."""
+    return session.scalar(
+        select(AgentRow).where(AgentRow.digest == digest, AgentRow.revoked_at.is_(None))
+    )
+
+
+def printers_of(session: Session, agent_id: UUID) -> list[PrinterRow]:
+    """The printers an agent speaks for, by name."""
+    return list(
+        session.scalars(
+            select(PrinterRow).where(PrinterRow.agent_id == agent_id).order_by(PrinterRow.name)
+        )
+    )
+
+
+def unseen_since(session: Session, moment: datetime) -> list[PrinterRow]:
+    """Printers whose agent has been silent since `moment`."""
+    return list(session.scalars(select(PrinterRow).where(PrinterRow.seen_at < moment)))
