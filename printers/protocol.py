@@ -19,17 +19,13 @@ Rules that both sides rely on:
 - A reply that was lost is asked for again with the same message.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import NoneType, UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any
 from uuid import UUID
 
-from basis.errors import Invalid, NotAllowed
-
-MOST_ITEMS = 1_000
-MOST_TEXT = 4_000
+from basis.errors import NotAllowed
+from basis.messages import Message
 
 VERSION = 1
 """Of this protocol; said in `Hello`, answered with an error that names both when unknown."""
@@ -58,33 +54,6 @@ class Word(StrEnum):
 
     ON = "on"
     STOP = "stop"  # cancel the print, if it is ours, and report what came of it
-
-
-class Message:
-    """A frozen dataclass of text, whole numbers, booleans, UUIDs and messages, as JSON."""
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary that `json.dumps` takes."""
-        return {key: _plain(value) for key, value in asdict(self).items()}  # type: ignore[call-overload]
-
-    @classmethod
-    def from_json(cls, data: object) -> Self:
-        """Read one; unknown keys are passed over, so that either side may be the newer.
-
-        Raises Invalid for a missing key, a wrong type, or what is no object.
-        """
-        if not isinstance(data, Mapping):
-            raise Invalid(f"{cls.__name__}: expected a JSON object, got {type(data).__name__}")
-        kinds = get_type_hints(cls)
-        given = {}
-        for each in fields(cls):  # type: ignore[arg-type]
-            if each.name in data:
-                where = f"{cls.__name__}.{each.name}"
-                given[each.name] = _read(where, kinds[each.name], data[each.name])
-        try:
-            return cls(**given)
-        except TypeError as exc:
-            raise Invalid(f"{cls.__name__}: {exc}") from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,49 +198,3 @@ class Reported(Message):
 def gcode_path(*, job: UUID, run: UUID) -> str:
     """The file's place on the printer: one for each run, never used again."""
     return f"designhub/{job}/{run}.gcode"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
-
-
-def _read(where: str, kind: Any, value: Any) -> Any:
-    """One value from JSON, by its annotation: a small closed set of kinds."""
-    try:
-        if get_origin(kind) is UnionType:  # only `X | None` is used here
-            wanted = next(each for each in get_args(kind) if each is not NoneType)
-            return None if value is None else _read(where, wanted, value)
-        if get_origin(kind) is list:
-            if not isinstance(value, list) or len(value) > MOST_ITEMS:
-                raise ValueError(f"expected a list of at most {MOST_ITEMS}")
-            return [_read(where, get_args(kind)[0], each) for each in value]
-        return _scalar(kind, value)
-    except (ValueError, TypeError) as exc:
-        raise Invalid(f"{where}: {exc}; got {str(value)[:80]!r}") from exc
-
-
-def _scalar(kind: Any, value: Any) -> Any:
-    if get_origin(kind) is dict:
-        kind = dict
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind in (int, bool, float, dict, str):
-        # Exactly: a bool is an int to isinstance, and 1.0 is no count.
-        if type(value) is not kind:
-            raise ValueError(f"expected {kind.__name__}")
-        if kind is str and len(value) > MOST_TEXT:
-            raise ValueError(f"expected at most {MOST_TEXT} characters")
-        return value
-    if issubclass(kind, Message):
-        return kind.from_json(value)
-    if not isinstance(value, str):
-        raise ValueError(f"expected text that names a {kind.__name__}")
-    return kind(value)

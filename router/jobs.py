@@ -297,17 +297,17 @@ def cancel(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
 
 
 def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
-    """A person says the bed is empty. Raises NotAllowed while a run may be moving on it, or while
-    what it made has not been judged: look first, then clear."""
+    """A person says the bed is empty. Raises NotAllowed while a run may be moving on it.
+
+    A printed part that nobody has judged yet may be judged later, on the bench.
+    """
     on_it = session.scalar(
         select(RunRow)
-        .where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE | {Run.PRINTED}))
+        .where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
         .with_for_update()
     )
     if on_it is not None:
-        if on_it.state is Run.PRINTED:
-            say = "say whether its part is good first (job passed, or job failed)"
-        elif on_it.state is Run.UNKNOWN:
+        if on_it.state is Run.UNKNOWN:
             say = "nobody knows what became of it: look, then say job passed or job failed"
         else:
             say = "wait for its end, or cancel it"
