@@ -7,6 +7,7 @@ Types are exact: a bool is no number, "3" is no 3.
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from enum import StrEnum
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -25,14 +26,18 @@ class Message:
         return {key: _plain(value) for key, value in asdict(self).items()}  # type: ignore[call-overload]
 
     @classmethod
-    def from_json(cls, data: object) -> Self:
-        """Read one; unknown keys are passed over, so that either side may be the newer.
+    def from_json(cls, data: object, *, strict: bool = False) -> Self:
+        """Read one. Unknown keys are passed over, so that either side may be the newer; `strict`
+        refuses them, where a typo must not be taken for a default.
 
         Raises Invalid for a missing key, a wrong type, or what is no object.
         """
         if not isinstance(data, Mapping):
             raise Invalid(f"{cls.__name__}: expected a JSON object, got {type(data).__name__}")
-        kinds = get_type_hints(cls)
+        kinds = kinds_of(cls)
+        if strict and (unknown := sorted(str(key) for key in data if key not in kinds)):
+            known = ", ".join(kinds)
+            raise Invalid(f"{cls.__name__}: unknown {', '.join(unknown)[:200]}; known: {known}")
         given = {}
         for each in fields(cls):  # type: ignore[arg-type]
             if each.name in data:
@@ -42,6 +47,16 @@ class Message:
             return cls(**given)
         except TypeError as exc:
             raise Invalid(f"{cls.__name__}: {exc}") from exc
+
+
+_kinds: dict[type, dict[str, Any]] = {}
+
+
+def kinds_of(cls: type) -> dict[str, Any]:
+    """The fields of a message and their annotations, worked out once: agents ask often."""
+    if cls not in _kinds:
+        _kinds[cls] = get_type_hints(cls)
+    return _kinds[cls]
 
 
 def _plain(value: Any) -> Any:
@@ -74,17 +89,29 @@ def _read(where: str, kind: Any, value: Any) -> Any:
 def _scalar(kind: Any, value: Any) -> Any:
     if get_origin(kind) is dict:
         kind = dict
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 1 << 53:
         return float(value)
     if kind in (int, bool, float, dict, str):
         # Exactly: a bool is an int to isinstance, and 1.0 is no count.
         if type(value) is not kind:
             raise ValueError(f"expected {kind.__name__}")
-        if kind is str and len(value) > MOST_TEXT:
-            raise ValueError(f"expected at most {MOST_TEXT} characters")
+        if kind is str:
+            _check_text(value)
+        if kind is int and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError("expected a number that fits 64 bits")
+        if kind is float and not isfinite(value):
+            raise ValueError("expected a finite number")
         return value
     if issubclass(kind, Message):
         return kind.from_json(value)
     if not isinstance(value, str):
         raise ValueError(f"expected text that names a {kind.__name__}")
     return kind(value)
+
+
+def _check_text(value: str) -> None:
+    if len(value) > MOST_TEXT:
+        raise ValueError(f"expected at most {MOST_TEXT} characters")
+    # Databases refuse both, later and less clearly.
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("expected text without NUL and without half characters")

@@ -47,5 +47,5 @@ class FailedSignIn(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(120))
-    """`name:<account name>` or `address:<where from>`."""
+    """`name:<account>`, `address:<where from>`, or both as `<account>@<where from>`."""
     at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -216,7 +216,7 @@ def set_accepting(session: Session, *, printer_id: UUID, accepting: bool) -> Non
 
 def next_fence(session: Session, printer_id: UUID) -> int:
     """The next number for a run on this printer; the update serialises two who ask at once."""
-    fence = session.scalar(
+    fence: int | None = session.scalar(
         update(PrinterRow)
         .where(PrinterRow.id == printer_id)
         .values(fence=PrinterRow.fence + 1)
@@ -249,7 +249,7 @@ def touched(session: Session, printer_id: UUID) -> None:
 
 
 def _next_change(session: Session) -> int:
-    number = session.scalar(
+    number: int | None = session.scalar(
         update(ChangeRow).values(number=ChangeRow.number + 1).returning(ChangeRow.number)
     )
     if number is None:

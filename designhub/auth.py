@@ -1,0 +1,311 @@
+"""Who is asking, and what they may do: passwords, tokens with scopes, sessions, throttling.
+
+Programs say a token (`Authorization: Bearer …`, or as the password of HTTP Basic, as git does);
+people sign in with a password and keep a signed cookie. The API takes no cookie, so no foreign page
+can speak for somebody; forms carry a CSRF token. Everything is refused that a scope does not name.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask import Request, g, request
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from basis import clock
+from basis.db import Database
+from basis.errors import Conflict, Invalid, NotSignedIn, NotYours, TooMany
+from designhub.hub import Hub, this_hub
+from designhub.models import AccountRow, FailedSignIn, TokenRow
+from printers.models import AgentRow
+from printers.queries import agent_by_digest
+from printers.registry import AGENT_TOKEN, token_digest
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?")
+_RESERVED = """
+    about account admin agents api assets atom book designs docs downloads explore favicon
+    healthz help hub jobs login logout make me new orders people printers readyz robots search
+    settings sign-in sign-out sign-up static status style workshop workshops www
+"""
+RESERVED = frozenset(_RESERVED.split())
+"""Words of our own addresses: nobody's name, or their designs would hide a page."""
+
+ACCOUNT_TOKEN = "dht_"  # noqa: S105 - the visible beginning of every account's token
+PASSWORD_CHARACTERS = (10, 200)
+REMEMBERED_S = 60.0
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+class Scope(StrEnum):
+    """What a token may do; a password may do all."""
+
+    READ = "read"  # see one's own private things; every token may
+    PUSH = "push"  # push designs, create and change them
+    ORDER = "order"  # ask for quotes, order, cancel, receive
+    OPERATE = "operate"  # workshops, printers, beds, verdicts
+
+
+ALL = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A signed-in person, or a program with their token."""
+
+    id: UUID
+    name: str
+    operator: bool
+    scopes: frozenset[Scope]
+
+
+# Accounts and tokens.
+
+
+def create_account(
+    session: Session, *, name: str, password: str, operator: bool = False, now: datetime
+) -> AccountRow:
+    """Make an account. Raises Invalid for the name or password, Conflict when the name is taken."""
+    if not NAME.fullmatch(name):
+        raise Invalid(f"{name[:60]!r} cannot be a name: a-z, 0-9 and - inside, at most 39")
+    if name in RESERVED:
+        raise Invalid(f"{name!r} is a word of the hub's own addresses; choose another name")
+    least, most = PASSWORD_CHARACTERS
+    if not least <= len(password) <= most:
+        raise Invalid(f"a password has {least} to {most} characters")
+    if session.scalar(select(AccountRow.id).where(AccountRow.name == name)) is not None:
+        raise Conflict(f"{name!r} is taken; choose another name")
+    row = AccountRow(
+        name=name, password_hash=_hasher.hash(password), operator=operator, created_at=now
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def create_token(
+    session: Session,
+    *,
+    account_id: UUID,
+    name: str,
+    scopes: Iterable[Scope],
+    now: datetime,
+    days: int | None = None,
+) -> tuple[TokenRow, str]:
+    """Make a token; its text is returned this once and kept nowhere."""
+    text = ACCOUNT_TOKEN + secrets.token_urlsafe(32)
+    row = TokenRow(
+        account_id=account_id,
+        name=name[:80],
+        digest=token_digest(text),
+        scopes=" ".join(sorted({Scope.READ, *scopes})),
+        created_at=now,
+        expires_at=None if days is None else now + timedelta(days=days),
+    )
+    session.add(row)
+    session.flush()
+    return row, text
+
+
+def sign_in(hub: Hub, *, name: str, password: str, address: str) -> Caller:
+    """The account behind a name and password.
+
+    Raises NotSignedIn without saying which of the two was wrong, TooMany after too many failures
+    of one name or from one address.
+    """
+    remembered = _remembered.get(name, password)
+    if remembered is not None:
+        return remembered
+    now = clock.now()
+    subjects = [f"name:{name[:50]}", f"address:{address[:50]}", f"{name[:50]}@{address[:50]}"]
+    _check_throttle(hub, subjects, now=now)
+    with hub.database.reading() as session:
+        row = session.scalar(select(AccountRow).where(AccountRow.name == name))
+    if not _password_is_right(row.password_hash if row else _NOBODY, password) or row is None:
+        _note_failure(hub, subjects, now=now)
+        raise NotSignedIn("the name or the password is wrong")
+    caller = Caller(id=row.id, name=row.name, operator=row.operator, scopes=ALL)
+    _remembered.put(name, password, caller)
+    return caller
+
+
+def token_caller(database: Database, text: str) -> Caller:
+    """The account behind a token. Raises NotSignedIn when it is unknown, over or revoked."""
+    now = clock.now()
+    with database.reading() as session:
+        found = session.execute(
+            select(TokenRow, AccountRow)
+            .join(AccountRow, AccountRow.id == TokenRow.account_id)
+            .where(TokenRow.digest == token_digest(text), TokenRow.revoked_at.is_(None))
+        ).first()
+    if found is None:
+        raise NotSignedIn("this token is unknown or was revoked; make a new one")
+    token, owner = found[0], found[1]
+    if token.expires_at is not None and token.expires_at < now:
+        raise NotSignedIn(f"this token ended on {token.expires_at:%Y-%m-%d}; make a new one")
+    if token.last_used_at is None or token.last_used_at < now - timedelta(minutes=5):
+        with database.writing() as session:
+            session.execute(
+                update(TokenRow).where(TokenRow.id == token.id).values(last_used_at=now)
+            )
+    scopes = frozenset(Scope(word) for word in token.scopes.split())
+    return Caller(id=owner.id, name=owner.name, operator=owner.operator, scopes=scopes)
+
+
+# The request under way.
+
+
+def caller_of(asked: Request) -> Caller | None:
+    """Who asks by the Authorization header: nobody, or a person or their program.
+
+    Raises NotSignedIn for wrong credentials: they are never taken for nobody.
+    """
+    given = asked.authorization
+    if given is None:
+        if asked.headers.get("Authorization"):
+            raise NotSignedIn("the Authorization header is neither Bearer nor Basic")
+        return None
+    hub = this_hub()
+    if given.type == "bearer" and given.token:
+        return token_caller(hub.database, given.token)
+    if given.type == "basic" and given.username is not None:
+        password = given.password or ""
+        if password.startswith(ACCOUNT_TOKEN):
+            return token_caller(hub.database, password)
+        address = asked.remote_addr or "unknown"
+        return sign_in(hub, name=given.username, password=password, address=address)
+    raise NotSignedIn("say a token as Bearer, or a name and password as Basic")
+
+
+def needs(scope: Scope) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+    """Let a view run only for a signed-in caller with `scope`; the caller is `g.caller`."""
+
+    def decorate(view: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        @wraps(view)
+        def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+            caller = caller_of(request)
+            if caller is None:
+                raise NotSignedIn("sign in, or say a token in the Authorization header")
+            require(caller, scope)
+            g.caller = caller
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def require(caller: Caller, scope: Scope) -> None:
+    """Raises NotYours when the caller's token lacks a scope."""
+    if scope not in caller.scopes:
+        raise NotYours(f"this token may not {scope}; make one with that scope")
+
+
+def optional_caller() -> Caller | None:
+    """The caller of a view that anybody may see."""
+    caller = caller_of(request)
+    g.caller = caller
+    return caller
+
+
+def agent_only(view: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Let a view run only for an agent's token; the agent is `g.agent`."""
+
+    @wraps(view)
+    def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        g.agent = agent_of(request)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def agent_of(asked: Request) -> AgentRow:
+    """The agent whose token came with the request. Raises NotSignedIn."""
+    given = asked.authorization
+    token = given.token if given is not None and given.type == "bearer" else None
+    if not token or not token.startswith(AGENT_TOKEN):
+        raise NotSignedIn("an agent's token is needed: enrol the printer again to get one")
+    with this_hub().database.reading() as session:
+        agent = agent_by_digest(session, token_digest(token))
+    if agent is None:
+        raise NotSignedIn("this agent's token is unknown or was revoked: enrol it again")
+    return agent
+
+
+# Passwords.
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+"""Checked when a name is unknown, so that the answer takes as long as for a known one."""
+
+
+def _password_is_right(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password[: PASSWORD_CHARACTERS[1]])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+class _Remembered:
+    """Passwords found right a moment ago: one push asks three times, and Argon2id is slow by
+    intent. Only a keyed hash is kept, under a key that dies with the process."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str, password: str) -> Caller | None:
+        with self._lock:
+            until, caller = self._known.get(self._name(name, password), (0.0, None))
+        return caller if time.monotonic() < until else None
+
+    def put(self, name: str, password: str, caller: Caller) -> None:
+        with self._lock:
+            if len(self._known) > 1_000:
+                self._known.clear()
+            until = time.monotonic() + REMEMBERED_S
+            self._known[self._name(name, password)] = (until, caller)
+
+    def _name(self, name: str, password: str) -> bytes:
+        said = f"{len(name)}:{name}:{password}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, said, hashlib.sha256)
+
+
+_remembered = _Remembered()
+
+
+def _check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+    settings = hub.settings
+    since = now - timedelta(seconds=settings.sign_in_window_s)
+    with hub.database.reading() as session:
+        counted = session.execute(
+            select(FailedSignIn.subject, func.count())
+            .where(FailedSignIn.subject.in_(subjects), FailedSignIn.at > since)
+            .group_by(FailedSignIn.subject)
+        ).all()
+    # A name alone is stopped late, or anybody could lock somebody out from elsewhere.
+    most = settings.sign_in_tries
+    if any(tries >= (most * 10 if who.startswith("name:") else most) for who, tries in counted):
+        raise TooMany("too many failed sign-ins; wait a little", again_s=settings.sign_in_window_s)
+
+
+def _note_failure(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+    since = now - timedelta(seconds=hub.settings.sign_in_window_s)
+    with hub.database.writing() as session:
+        session.execute(delete(FailedSignIn).where(FailedSignIn.at < since))
+        session.add_all(FailedSignIn(subject=subject, at=now) for subject in subjects)

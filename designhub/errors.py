@@ -1,0 +1,106 @@
+"""The only table from an error to an HTTP status, and how an error looks as an answer."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from basis.db import is_disk_full
+from basis.errors import (
+    HubError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    NotYours,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
+
+STATUS: Mapping[type[HubError], int] = {
+    Invalid: 422,
+    NotSignedIn: 401,
+    NotYours: 403,
+    NotFound: 404,
+    NotAllowed: 409,
+    TooLarge: 413,
+    TooMany: 429,
+    Unavailable: 503,
+    HubError: 500,
+}
+
+log = logging.getLogger(__name__)
+
+
+def status_of(error: HubError) -> int:
+    """The HTTP status of an error: the nearest class in the table decides."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def install(app: Flask) -> None:
+    """Let every failure leave as one shape: problem+json for programs, a page for people."""
+    app.register_error_handler(HubError, explain)
+    app.register_error_handler(HTTPException, _explain_http)
+    app.register_error_handler(DBAPIError, _explain_database)
+    app.register_error_handler(Exception, _explain_bug)
+
+
+def explain(error: HubError) -> ResponseReturnValue:
+    """A known failure."""
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s: %s", error.code, error, exc_info=error)
+    answer = _answer(status, error.code, str(error))
+    if isinstance(error, NotSignedIn):
+        # Without it git never asks for a password.
+        answer.headers["WWW-Authenticate"] = 'Basic realm="DesignHub", charset="UTF-8"'
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.again_s)
+    return answer
+
+
+def _explain_http(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return error  # a redirect, or an answer somebody made
+    code = HTTPStatus(error.code).phrase.lower().replace(" ", "_")
+    answer = _answer(error.code, code, error.description or "")
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            answer.headers[name] = value
+    return answer
+
+
+def _explain_database(error: DBAPIError) -> ResponseReturnValue:
+    if is_disk_full(error):
+        return explain(Unavailable("the hub's disk is full; nothing was changed, try again later"))
+    if "database is locked" in str(error.orig):
+        return explain(TooMany("the hub is busy; nothing was changed, try again", again_s=2))
+    return _explain_bug(error)
+
+
+def _explain_bug(error: Exception) -> ResponseReturnValue:
+    log.error("unexpected: %s", error, exc_info=error)
+    return _answer(500, "error", "the hub failed at this; the failure is in its log")
+
+
+def _answer(status: int, code: str, detail: str) -> Response:
+    if wants_page():
+        page = render_template("error.html", status=status, code=code, detail=detail)
+        return Response(page, status, content_type="text/html; charset=utf-8")
+    body = {"type": f"/docs/errors#{code}", "title": code, "status": status, "detail": detail}
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def wants_page() -> bool:
+    """Whether a person with a browser asked, who would rather read a page."""
+    if request.path.startswith("/api/") or ".git/" in request.path:
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
