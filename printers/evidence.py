@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MOST = 2.0**53  # beyond it, and for "not a number", a figure is taken as missing
 CLOSED = ("offline", "closed", "error", "opening", "connecting", "detecting", "unknown", "none")
 
 
@@ -188,7 +189,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    return float(value) if is_number and abs(value) < MOST else None
 
 
 def _whole(value: Any) -> int | None:

@@ -1,0 +1,134 @@
+"""A stand-in for OctoPrint 1.11 that fails on command.
+
+Only for faults that a real server cannot be asked for: a lost reply, a cut connection, a garbled
+answer. Everything else is tested on the real one; `tests/printers/test_octoprint.py` runs on both.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from tests.support.octoprint_memory import Answer, Memory
+
+KEY = "stand-in-key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What goes wrong with the next request that begins like `on` ("POST /api/job")."""
+
+    on: str
+    acts: bool = True  # whether the request has its effect before anything goes wrong
+    reply: Literal["normal", "lost", "garbage", "torn", "dripping", "endless"] = "normal"
+    delay_s: float = 0.0  # before the reply, whatever it is
+
+
+@dataclass
+class StandIn(Memory):
+    """The memory with the faults that are still to come."""
+
+    faults: list[Fault] = field(default_factory=list)
+    booting: bool = False
+    asked: list[str] = field(default_factory=list)  # "METHOD /path" of every request, in order
+    closing: threading.Event = field(default_factory=threading.Event)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """HTTP around the stand-in, with its faults."""
+
+    stand_in: StandIn
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+
+    def serve(self) -> None:
+        self.close_connection = True
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.stand_in.asked.append(f"{self.command} {path}")
+        if self.stand_in.booting:
+            return self.as_if_booting()
+        fault = self.next_fault(path)
+        status, said = 0, None
+        if fault.acts:
+            status, said = self.judged(path, body)
+        self.stand_in.closing.wait(fault.delay_s)
+        return self.reply(fault, status, said)
+
+    do_GET = do_POST = do_DELETE = serve
+
+    def next_fault(self, path: str) -> Fault:
+        """The first fault that waits for a request like this one; each happens once."""
+        with self.stand_in.lock:
+            for fault in self.stand_in.faults:
+                if f"{self.command} {path}".startswith(fault.on):
+                    self.stand_in.faults.remove(fault)
+                    return fault
+        return Fault(on="")
+
+    def judged(self, path: str, body: bytes) -> Answer:
+        if self.headers.get("X-Api-Key") != KEY:
+            if self.command == "GET":
+                return 403, {"error": "You don't have the permission to access the resource."}
+            return 400, {"error": "CSRF validation failed"}
+        kind = self.headers.get("Content-Type") or ""
+        return self.stand_in.answer(self.command, path, body, kind)
+
+    def as_if_booting(self) -> None:
+        if self.command == "GET":
+            self.wfile.write(b"Not found")  # without a status line
+        else:
+            self.send_error(501, f"Unsupported method ('{self.command}')")
+
+    def reply(self, fault: Fault, status: int, said: dict[str, Any] | None) -> None:
+        content = json.dumps(said).encode() if said is not None else b""
+        if fault.reply == "lost" or (fault.reply == "normal" and not fault.acts):
+            return
+        if fault.reply == "garbage":
+            self.wfile.write(b"\x00\x15 not HTTP at all\r\n\r\n")
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        if fault.reply == "normal":
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+        elif fault.reply == "torn":
+            self.send_header("Content-Length", str(len(content) + 1))
+            self.end_headers()
+            self.wfile.write(content[:-1])
+        else:
+            self.end_headers()
+            self.too_much(dripping=fault.reply == "dripping")
+
+    def too_much(self, *, dripping: bool) -> None:
+        """A body without an end: a byte at a time, or as fast as it goes."""
+        piece = b" " if dripping else b" " * 100_000
+        try:
+            while not self.stand_in.closing.wait(0.01 if dripping else 0.0):
+                self.wfile.write(piece)
+        except OSError:
+            return
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output quiet."""
+
+
+@contextmanager
+def served(stand_in: StandIn) -> Iterator[str]:
+    """The stand-in on a free port of this machine; yields its address."""
+    handler = type("BoundHandler", (Handler,), {"stand_in": stand_in})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            stand_in.closing.set()
+            server.shutdown()
+            thread.join()
