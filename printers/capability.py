@@ -1,0 +1,258 @@
+"""What a printer can make, and what a maker may choose: pure, no files, no slicer.
+
+Lengths are µm or whole mm, temperatures °C; the names say which.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from basis.errors import Invalid
+from printers.gcode import FLAVOURS, GcodeRefused, Guard, check_lines
+from printers.materials import MATERIALS, Material, material
+
+__all__ = ["COMMON", "MATERIALS", "PROCESSES", "Choices", "Material", "Profile", "material"]
+
+PROCESSES = frozenset({"FFF"})
+MAX_CODE_CHARS = 8_000
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,80}")
+
+# What a start or end code may leave to the slicer, with a value that stands for it in the check.
+# The slicer's macro language can do more; only forms whose result is plain are allowed.
+_PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(rf"\[{name}\]|\{{{name}(?:\[0\])?\}}"), value)
+    for name, value in (
+        ("(?:first_layer_)?temperature", "NOZZLE"),
+        ("(?:first_layer_)?bed_temperature", "BED"),
+        ("nozzle_diameter", "0.4"),
+        (r"min\(max_layer_z\+\d{1,3}, ?max_print_height\)", "HEIGHT"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plain:
+    """To JSON and back, strict about names; the fields check their values themselves."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Raises Invalid when a value is unknown, missing or out of bounds."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise Invalid(f"{cls.__name__}: unknown {', '.join(sorted(map(repr, unknown)))}")
+        try:
+            return cls(**values)
+        except TypeError as exc:
+            raise Invalid(f"{cls.__name__}: {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(_Plain):
+    """One model of printer. Raises Invalid for values that describe none, or an unsafe code."""
+
+    name: str
+    process: str = "FFF"
+    bed_x_mm: int
+    bed_y_mm: int
+    height_mm: int
+    nozzle_um: int = 400
+    filament_um: int = 1750
+    max_nozzle_c: int = 260
+    max_bed_c: int = 100
+    enclosure: bool = False
+    gcode_flavor: str = "marlin"
+    start_gcode: str
+    end_gcode: str
+    rated_power_w: int
+    print_mm_s: int = 60
+    travel_mm_s: int = 130
+    acceleration_mm_s2: int = 1000
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise Invalid(f"a printer's name is one line of 1 to 80 characters, got {self.name!r}")
+        _one_of("process", self.process, PROCESSES)
+        _one_of("gcode_flavor", self.gcode_flavor, FLAVOURS)
+        _one_of("filament_um", self.filament_um, frozenset({1750, 2850}))
+        if type(self.enclosure) is not bool:
+            raise Invalid(f"enclosure must be true or false, got {self.enclosure!r}")
+        for name, (low, high) in _BOUNDS.items():
+            _between(name, getattr(self, name), low, high)
+        for name in ("start_gcode", "end_gcode"):
+            self._check_code(name, getattr(self, name))
+
+    def guard(self) -> Guard:
+        """What no G-code for this printer may pass."""
+        x, y = self.bed_x_mm * 1000, self.bed_y_mm * 1000
+        return Guard(
+            bed_um=((0, 0), (x, 0), (x, y), (0, y)),
+            max_height_um=self.height_mm * 1000,
+            max_nozzle_c=self.max_nozzle_c,
+            max_bed_c=self.max_bed_c,
+            flavour=self.gcode_flavor,
+        )
+
+    def _check_code(self, name: str, text: str) -> None:
+        """Only what the guard passes, with allowed placeholders filled in."""
+        if not isinstance(text, str) or len(text) > MAX_CODE_CHARS or not text.isascii():
+            raise Invalid(f"{name} must be ASCII text of at most {MAX_CODE_CHARS} characters")
+        if "\r" in text:
+            raise Invalid(f"{name} must have LF line ends")
+        worst = {"NOZZLE": self.max_nozzle_c, "BED": self.max_bed_c, "HEIGHT": self.height_mm}
+        filled = text
+        for pattern, value in _PLACEHOLDERS:
+            filled = pattern.sub(str(worst.get(value, value)), filled)
+        # In comments too: the slicer's macro language does not know what a comment is.
+        if found := re.search(r"[\[\]{}]", filled):
+            line = filled.count("\n", 0, found.start()) + 1
+            raise Invalid(
+                f"{name}, line {line}: a placeholder that is not allowed; there are "
+                "[first_layer_temperature], [first_layer_bed_temperature], [temperature], "
+                "[bed_temperature], [nozzle_diameter] and {min(max_layer_z+5, max_print_height)}"
+            )
+        try:
+            check_lines(filled, self.guard())
+        except GcodeRefused as exc:
+            raise Invalid(f"{name}, line {exc.line}: {exc.command!r}: {exc.reason}") from exc
+
+
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    "bed_x_mm": (30, 2_000),
+    "bed_y_mm": (30, 2_000),
+    "height_mm": (30, 2_000),
+    "nozzle_um": (100, 2_000),
+    "max_nozzle_c": (150, 500),
+    "max_bed_c": (0, 200),
+    "rated_power_w": (10, 20_000),
+    "print_mm_s": (5, 500),
+    "travel_mm_s": (20, 600),  # 600 mm/s is the guard's 36 000 mm/min
+    "acceleration_mm_s2": (100, 50_000),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices(_Plain):
+    """What a maker orders for a plate. Raises Invalid for values no printer could follow."""
+
+    material: str
+    colour: str | None = None
+    """For the person who loads the spool; it does not change the slice."""
+    layer_height_um: int = 200
+    infill_pct: int = 20
+    perimeters: int = 2
+    supports: bool = False
+    brim_mm: int = 0
+
+    def __post_init__(self) -> None:
+        material(self.material)
+        if self.colour is not None and not _NAME.fullmatch(self.colour):
+            raise Invalid(f"a colour is one line of 1 to 80 characters, got {self.colour!r}")
+        if type(self.supports) is not bool:
+            raise Invalid(f"supports must be true or false, got {self.supports!r}")
+        _between("layer_height_um", self.layer_height_um, 50, 1_000)
+        _between("infill_pct", self.infill_pct, 0, 100)
+        _between("perimeters", self.perimeters, 1, 20)
+        _between("brim_mm", self.brim_mm, 0, 20)
+
+
+def _one_of(name: str, value: object, known: frozenset[Any]) -> None:
+    if value not in known:
+        raise Invalid(f"{name} must be one of {', '.join(map(str, sorted(known)))}, got {value!r}")
+
+
+def _between(name: str, value: object, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise Invalid(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+
+
+_LIFT = "G1 Z{min(max_layer_z+5, max_print_height)} F600 ; lift off the part\n"
+_COOL = "M104 S0\nM140 S0\nM107\n"
+
+# Starting points of our own for printers that many workshops have: their makers' published sizes
+# and limits, and start codes that home, heat, and purge along the front edge. An owner copies one
+# and adapts it; a changed machine has another bed or another hot end.
+COMMON: Mapping[str, Profile] = {
+    "mk3s": Profile(
+        name="Prusa i3 MK3S",
+        bed_x_mm=250,
+        bed_y_mm=210,
+        height_mm=210,
+        max_nozzle_c=290,
+        max_bed_c=110,
+        start_gcode=(
+            "G90\nM83\nM140 S[first_layer_bed_temperature]\nM104 S160 ; warm, not dripping\n"
+            "G28 W ; home\nG80 ; level the bed\nM190 S[first_layer_bed_temperature]\n"
+            "M109 S[first_layer_temperature]\nG1 Z0.3 F720\nG1 X0 Y-3 F3000\nG92 E0\n"
+            "G1 X70 E10 F1000 ; purge beside the bed\nG1 X110 E6 F1000\nG92 E0\n"
+        ),
+        end_gcode=_LIFT + _COOL + "G1 X0 Y200 F3600 ; present the bed\nM84\n",
+        rated_power_w=240,
+        print_mm_s=60,
+        travel_mm_s=180,
+        acceleration_mm_s2=1250,
+    ),
+    "ender3": Profile(
+        name="Creality Ender-3",
+        bed_x_mm=220,
+        bed_y_mm=220,
+        height_mm=250,
+        max_nozzle_c=245,  # its hot end is lined with PTFE
+        max_bed_c=100,
+        start_gcode=(
+            "G90\nM83\nM140 S[first_layer_bed_temperature]\nM104 S150 ; warm, not dripping\n"
+            "G28 ; home\nG1 Z10 F600\nM190 S[first_layer_bed_temperature]\n"
+            "M109 S[first_layer_temperature]\nG1 X2 Y10 F3000\nG1 Z0.3 F600\nG92 E0\n"
+            "G1 Y110 E10 F1200 ; purge along the left edge\nG1 X2.4 F3000\nG1 Y10 E8 F1200\n"
+            "G92 E0\n"
+        ),
+        end_gcode=_LIFT + _COOL + "G1 X5 Y200 F3600 ; present the bed\nM84 X Y E\n",
+        rated_power_w=350,
+        print_mm_s=50,
+        travel_mm_s=150,
+        acceleration_mm_s2=500,
+    ),
+    "mini": Profile(
+        name="Prusa MINI",
+        bed_x_mm=180,
+        bed_y_mm=180,
+        height_mm=180,
+        max_nozzle_c=280,
+        max_bed_c=100,
+        gcode_flavor="marlin2",
+        start_gcode=(
+            "G90\nM83\nM140 S[first_layer_bed_temperature]\nM104 S170 ; warm, not dripping\n"
+            "G28 ; home\nG29 ; level the bed\nM190 S[first_layer_bed_temperature]\n"
+            "M109 S[first_layer_temperature]\nG1 Z0.3 F720\nG1 X5 Y-2 F3000\nG92 E0\n"
+            "G1 X65 E8 F900 ; purge beside the bed\nG1 X105 E6 F900\nG92 E0\n"
+        ),
+        end_gcode=_LIFT + _COOL + "G1 X5 Y170 F3600 ; present the bed\nM84\n",
+        rated_power_w=160,
+        print_mm_s=50,
+        travel_mm_s=150,
+        acceleration_mm_s2=1250,
+    ),
+    # OctoPrint's virtual printer warms by 10 °C a second: this one does not wait for it.
+    "virtual": Profile(
+        name="OctoPrint virtual printer",
+        bed_x_mm=200,
+        bed_y_mm=200,
+        height_mm=200,
+        max_nozzle_c=300,
+        max_bed_c=120,
+        start_gcode=(
+            "G90\nM83\nM140 S[first_layer_bed_temperature] ; no waiting\n"
+            "M104 S[first_layer_temperature] ; no waiting\nG28\nG92 E0\n"
+        ),
+        end_gcode=_LIFT + _COOL + "M84\n",
+        rated_power_w=100,
+        print_mm_s=200,
+        travel_mm_s=300,
+        acceleration_mm_s2=5000,
+    ),
+}
