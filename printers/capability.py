@@ -73,6 +73,8 @@ class Profile(_Plain):
     print_mm_s: int = 60
     travel_mm_s: int = 130
     acceleration_mm_s2: int = 1000
+    retract_um: int = 2_000
+    """Under 1 mm for a direct drive, 4 to 6 mm through a Bowden tube."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -133,6 +135,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "print_mm_s": (5, 500),
     "travel_mm_s": (20, 600),  # 600 mm/s is the guard's 36 000 mm/min
     "acceleration_mm_s2": (100, 50_000),
+    "retract_um": (0, 10_000),
 }
 
 
@@ -196,6 +199,7 @@ COMMON: Mapping[str, Profile] = {
         print_mm_s=60,
         travel_mm_s=180,
         acceleration_mm_s2=1250,
+        retract_um=800,
     ),
     "ender3": Profile(
         name="Creality Ender-3",
@@ -216,6 +220,7 @@ COMMON: Mapping[str, Profile] = {
         print_mm_s=50,
         travel_mm_s=150,
         acceleration_mm_s2=500,
+        retract_um=5_000,
     ),
     "mini": Profile(
         name="Prusa MINI",
@@ -236,6 +241,7 @@ COMMON: Mapping[str, Profile] = {
         print_mm_s=50,
         travel_mm_s=150,
         acceleration_mm_s2=1250,
+        retract_um=3_200,
     ),
     # OctoPrint's virtual printer warms by 10 °C a second: this one does not wait for it.
     "virtual": Profile(

@@ -1,0 +1,292 @@
+"""The settings PrusaSlicer is given: every key is on a list, every value has a stated form.
+
+Pure. The slicer ignores keys it does not know and fills in defaults of its own for those it misses,
+both in silence, so a settings file here is complete or it is not written.
+"""
+
+import re
+from collections.abc import Mapping
+
+from basis.errors import Invalid
+from basis.units import ceil_div
+from printers.capability import Choices, Material, Profile, material
+
+SKIRT_UM = 2_000
+"""Gap between the part and the line that primes the nozzle around it, where there is no brim."""
+
+SHELL_UM = 800
+"""Least thickness of a closed top and bottom."""
+
+MAX_FIRST_LAYER_UM = 300
+
+
+class BadSettings(Invalid):
+    """These choices do not suit this printer: change them, the same ones will fail again."""
+
+    code = "bad_settings"
+
+
+# The form of each value. None of them lets a line end through, so no value can begin a second key.
+_FLAG = re.compile(r"[01]")
+_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
+_PERCENT = re.compile(r"\d{1,3}%")
+_WORD = re.compile(r"[A-Za-z_0-9]{1,40}")
+_BED = re.compile(r"\d{1,4}(?:\.\d{1,3})?x\d{1,4}(?:\.\d{1,3})?(?:,[\d.]+x[\d.]+){3}")
+_CODE = re.compile(r"[ -~]{0,20000}")  # a G-code with its line ends escaped
+_EMPTY = re.compile("")
+_EMPTY_TEXT = re.compile('""')
+
+KEYS: Mapping[str, re.Pattern[str]] = {
+    # the machine
+    "printer_technology": _WORD,
+    "gcode_flavor": _WORD,
+    "bed_shape": _BED,
+    "max_print_height": _NUMBER,
+    "nozzle_diameter": _NUMBER,
+    "retract_length": _NUMBER,
+    "use_relative_e_distances": _FLAG,
+    "start_gcode": _CODE,
+    "end_gcode": _CODE,
+    "layer_gcode": _CODE,
+    # what may run or be written beside the print: nothing
+    "post_process": _EMPTY,
+    "before_layer_gcode": _EMPTY,
+    "between_objects_gcode": _EMPTY,
+    "toolchange_gcode": _EMPTY,
+    "start_filament_gcode": _EMPTY_TEXT,
+    "end_filament_gcode": _EMPTY_TEXT,
+    # how fast it is, for the estimate: the machine keeps its own limits
+    "machine_limits_usage": _WORD,
+    **dict.fromkeys(
+        [
+            *(
+                f"machine_max_{what}_{axis}"
+                for what in ("acceleration", "feedrate")
+                for axis in "xyze"
+            ),
+            "machine_max_acceleration_extruding",
+            "machine_max_acceleration_retracting",
+            "machine_max_acceleration_travel",
+        ],
+        _NUMBER,
+    ),
+    # the material
+    "filament_type": _WORD,
+    "filament_diameter": _NUMBER,
+    "filament_density": _NUMBER,
+    "filament_cost": _NUMBER,
+    "filament_max_volumetric_speed": _NUMBER,
+    "temperature": _NUMBER,
+    "first_layer_temperature": _NUMBER,
+    "bed_temperature": _NUMBER,
+    "first_layer_bed_temperature": _NUMBER,
+    "cooling": _FLAG,
+    "fan_always_on": _FLAG,
+    "min_fan_speed": _NUMBER,
+    "max_fan_speed": _NUMBER,
+    "bridge_fan_speed": _NUMBER,
+    "disable_fan_first_layers": _NUMBER,
+    "slowdown_below_layer_time": _NUMBER,
+    # the part
+    "layer_height": _NUMBER,
+    "first_layer_height": _NUMBER,
+    "extrusion_width": _NUMBER,
+    "first_layer_extrusion_width": _NUMBER,
+    "perimeters": _NUMBER,
+    "fill_density": _PERCENT,
+    "fill_pattern": _WORD,
+    "top_solid_layers": _NUMBER,
+    "bottom_solid_layers": _NUMBER,
+    "support_material": _FLAG,
+    "support_material_auto": _FLAG,
+    "support_material_threshold": _NUMBER,
+    "brim_type": _WORD,
+    "brim_width": _NUMBER,
+    "skirts": _NUMBER,
+    "skirt_distance": _NUMBER,
+    "skirt_height": _NUMBER,
+    "duplicate_distance": _NUMBER,
+    # the pace
+    **dict.fromkeys(
+        [
+            "perimeter_speed",
+            "external_perimeter_speed",
+            "small_perimeter_speed",
+            "infill_speed",
+            "solid_infill_speed",
+            "top_solid_infill_speed",
+            "support_material_speed",
+            "gap_fill_speed",
+            "bridge_speed",
+            "first_layer_speed",
+            "travel_speed",
+        ],
+        _NUMBER,
+    ),
+}
+
+
+def margin_um(profile: Profile, choices: Choices) -> int:
+    """Room the print needs on each side of the part: its brim or skirt, and the line itself."""
+    line_um = _first_width_um(profile)
+    return choices.brim_mm * 1000 + line_um if choices.brim_mm else SKIRT_UM + 2 * line_um
+
+
+def job_ini(profile: Profile, choices: Choices) -> str:
+    """The whole settings file for one plate, sorted by key: equal wishes give equal text.
+
+    The bed is written smaller by the margin, so that the slicer leaves room for brim and skirt
+    when it places copies. Raises BadSettings when the printer cannot follow the choices.
+    """
+    stuff = material(choices.material)
+    _check_fit(profile, choices, stuff)
+    values = _machine(profile, choices) | _material(profile, stuff) | _part(profile, choices)
+    return render(values | _pace(profile))
+
+
+def render(values: Mapping[str, str]) -> str:
+    """Key by key text. Raises BadSettings for a key off the list, one missing, or a bad value."""
+    if values.keys() != KEYS.keys():
+        wrong = ", ".join(sorted(values.keys() ^ KEYS.keys()))
+        raise BadSettings(f"the slicer's settings lack or must not have: {wrong}")
+    for name, value in values.items():
+        if not KEYS[name].fullmatch(value):
+            raise BadSettings(f"the slicer's setting {name} cannot be {value[:80]!r}")
+    return "".join(f"{name} = {values[name]}\n" for name in sorted(values))
+
+
+def _check_fit(profile: Profile, choices: Choices, stuff: Material) -> None:
+    nozzle_c = max(stuff.nozzle_c, stuff.first_nozzle_c)
+    if nozzle_c > profile.max_nozzle_c:
+        raise BadSettings(
+            f"{stuff.name} needs a nozzle of {nozzle_c} °C, {profile.name} reaches "
+            f"{profile.max_nozzle_c} °C: choose another material or printer"
+        )
+    bed_c = max(stuff.bed_c, stuff.first_bed_c)
+    if bed_c > profile.max_bed_c:
+        raise BadSettings(
+            f"{stuff.name} needs a bed of {bed_c} °C, {profile.name} reaches "
+            f"{profile.max_bed_c} °C: choose another material or printer"
+        )
+    most_um = profile.nozzle_um * 4 // 5  # beyond it a line is not pressed onto the one below
+    if choices.layer_height_um > most_um:
+        raise BadSettings(
+            f"layers of {_mm(choices.layer_height_um)} mm are too high for a nozzle of "
+            f"{_mm(profile.nozzle_um)} mm: at most {_mm(most_um)} mm"
+        )
+
+
+def _machine(profile: Profile, choices: Choices) -> dict[str, str]:
+    low = _mm(margin_um(profile, choices))
+    right = _mm(profile.bed_x_mm * 1000 - margin_um(profile, choices))
+    back = _mm(profile.bed_y_mm * 1000 - margin_um(profile, choices))
+    push, travel = str(profile.acceleration_mm_s2), str(profile.travel_mm_s)
+    return {
+        "printer_technology": profile.process,
+        "gcode_flavor": profile.gcode_flavor,
+        "bed_shape": f"{low}x{low},{right}x{low},{right}x{back},{low}x{back}",
+        "max_print_height": str(profile.height_mm),
+        "nozzle_diameter": _mm(profile.nozzle_um),
+        "retract_length": _mm(profile.retract_um),
+        "use_relative_e_distances": "1",
+        "layer_gcode": "G92 E0",  # the slicer demands it with relative E
+        "start_gcode": _escaped(profile.start_gcode),
+        "end_gcode": _escaped(profile.end_gcode),
+        "post_process": "",
+        "before_layer_gcode": "",
+        "between_objects_gcode": "",
+        "toolchange_gcode": "",
+        "start_filament_gcode": '""',
+        "end_filament_gcode": '""',
+        "machine_limits_usage": "time_estimate_only",
+        "machine_max_acceleration_x": push,
+        "machine_max_acceleration_y": push,
+        "machine_max_acceleration_z": "500",
+        "machine_max_acceleration_e": "5000",
+        "machine_max_acceleration_extruding": push,
+        "machine_max_acceleration_retracting": push,
+        "machine_max_acceleration_travel": push,
+        "machine_max_feedrate_x": travel,
+        "machine_max_feedrate_y": travel,
+        "machine_max_feedrate_z": "12",
+        "machine_max_feedrate_e": "60",
+    }
+
+
+def _material(profile: Profile, stuff: Material) -> dict[str, str]:
+    return {
+        "filament_type": stuff.name,
+        "filament_diameter": _mm(profile.filament_um),
+        "filament_density": _mm(stuff.density_mg_per_cm3),  # g/cm³, by the same factor of 1000
+        "filament_cost": "0",
+        "filament_max_volumetric_speed": str(stuff.max_flow_mm3_per_s),
+        "temperature": str(stuff.nozzle_c),
+        "first_layer_temperature": str(stuff.first_nozzle_c),
+        "bed_temperature": str(stuff.bed_c),
+        "first_layer_bed_temperature": str(stuff.first_bed_c),
+        "cooling": "1",
+        "fan_always_on": "1",
+        "min_fan_speed": str(stuff.fan_pct[0]),
+        "max_fan_speed": str(stuff.fan_pct[1]),
+        "bridge_fan_speed": str(stuff.fan_pct[1]),
+        "disable_fan_first_layers": str(stuff.fan_from_layer),
+        "slowdown_below_layer_time": "10",
+    }
+
+
+def _part(profile: Profile, choices: Choices) -> dict[str, str]:
+    layer_um = choices.layer_height_um
+    first_um = min(max(layer_um, 200), MAX_FIRST_LAYER_UM, profile.nozzle_um * 3 // 4)
+    shell_layers = str(max(3, ceil_div(SHELL_UM, layer_um)))
+    return {
+        "layer_height": _mm(layer_um),
+        "first_layer_height": _mm(first_um),  # in mm: a percentage is misread
+        "extrusion_width": _mm(profile.nozzle_um * 9 // 8),
+        "first_layer_extrusion_width": _mm(_first_width_um(profile)),
+        "perimeters": str(choices.perimeters),
+        "fill_density": f"{choices.infill_pct}%",
+        # The slicer fills to 100 % with straight lines only.
+        "fill_pattern": "rectilinear" if choices.infill_pct == 100 else "cubic",
+        "top_solid_layers": shell_layers,
+        "bottom_solid_layers": shell_layers,
+        "support_material": "1" if choices.supports else "0",
+        "support_material_auto": "1",
+        "support_material_threshold": "45",
+        "brim_type": "outer_only" if choices.brim_mm else "no_brim",
+        "brim_width": str(choices.brim_mm),
+        "skirts": "0" if choices.brim_mm else "1",
+        "skirt_distance": _mm(SKIRT_UM),
+        "skirt_height": "1",
+        "duplicate_distance": str(max(6, 2 * choices.brim_mm + 2)),
+    }
+
+
+def _pace(profile: Profile) -> dict[str, str]:
+    """Speeds in mm/s. Outer walls go at half pace for their looks, the first layer to stick."""
+    full, half = str(profile.print_mm_s), str(max(5, profile.print_mm_s // 2))
+    return {
+        "perimeter_speed": full,
+        "external_perimeter_speed": half,
+        "small_perimeter_speed": half,
+        "infill_speed": full,
+        "solid_infill_speed": full,
+        "top_solid_infill_speed": half,
+        "support_material_speed": full,
+        "gap_fill_speed": half,
+        "bridge_speed": half,
+        "first_layer_speed": str(max(5, profile.print_mm_s // 3)),
+        "travel_speed": str(profile.travel_mm_s),
+    }
+
+
+def _first_width_um(profile: Profile) -> int:
+    return profile.nozzle_um * 21 // 20
+
+
+def _mm(um: int) -> str:
+    """µm as the slicer's mm, without zeros nobody needs: 200 → 0.2."""
+    return f"{um // 1000}.{um % 1000:03}".rstrip("0").rstrip(".")
+
+
+def _escaped(code: str) -> str:
+    return code.replace("\\", "\\\\").replace("\n", "\\n")
