@@ -287,6 +287,8 @@ def _placed(
         raise BadMesh(f"a corner is not a number, or over {MAX_COORDINATE_MM} mm: repair the mesh")
     corners -= corners.min(axis=(0, 1))
     x_um, y_um, z_um = (int(um) for um in np.ceil(corners.max(axis=(0, 1)) * 1000 - 0.5))
+    if 0 in (x_um, y_um, z_um):
+        raise NotPrintable("this mesh is flat: give it a thickness, and check its unit")
     if z_um > profile.height_mm * 1000:
         raise TooTall(
             f"the part is {z_um / 1000:g} mm tall, {profile.name} prints up to "
@@ -313,7 +315,10 @@ def _stl_bytes(corners: NDArray[np.float32]) -> bytes:
     """A binary STL with nothing in it but the corners."""
     triangles = np.zeros(len(corners), dtype=_STL)
     triangles["corners"] = corners
-    header = b"written by the hub".ljust(80, b"\0")  # never "solid": readers take that for text
+    # PrusaSlicer takes a file for text unless a byte over 127 comes early, and corners without a
+    # negative number may have none; nobody reads the attribute.
+    triangles["attribute"] = 0xFFFF
+    header = b"written by the hub".ljust(80, b"\0")  # never "solid": others take that for text
     return header + len(corners).to_bytes(4, "little") + triangles.tobytes()
 
 
@@ -330,7 +335,7 @@ def _output(ended: Ended, folder: Path) -> bytes:
 
 
 def _refusal(ended: Ended) -> SliceRefused | BadSettings:
-    """Its known words decide before its exit code: it aborts when it says that a part is too big."""
+    """Known words decide before the exit code: it aborts when it says that a part is too big."""
     for words, kind, meaning in _SAYINGS:
         if words in ended.stderr or words in ended.stdout:
             return kind(meaning)
