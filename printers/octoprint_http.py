@@ -290,8 +290,8 @@ def excerpt(content: bytes) -> str:
 
 
 def _words(exc: BaseException) -> str:
-    """The library's own words, without the objects that it names."""
-    return re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? ?", "", str(exc))
+    """What the innermost exception says, without the object of the library that it names."""
+    return str(list(_chain(exc))[-1]).rpartition("): ")[2] or type(exc).__name__
 
 
 def _no_constant(name: str) -> float:

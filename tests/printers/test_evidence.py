@@ -116,7 +116,20 @@ def test_a_folder_is_not_a_file() -> None:
         file_from({"path": "jobs/7", "type": "folder"})
 
 
-ODD: list[object] = [None, True, -1, 10**400, 1.5, float("nan"), float("inf"), "", "x", [], {}, ["x"]]
+ODD: list[object] = [
+    None,
+    True,
+    -1,
+    10**400,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    [],
+    {},
+    ["x"],
+]
 odd = st.sampled_from(ODD)
 nonsense = st.fixed_dictionaries(
     {},

@@ -1,7 +1,7 @@
 """Fixtures with OctoPrint: the real one on a farm of virtual printers, and the stand-in."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -177,3 +177,13 @@ def dwells(folder: Path, *, seconds: float, step_ms: int = 50) -> Path:
     file = folder / f"dwells-{next(_numbers)}.gcode"
     file.write_text("\n".join(lines) + "\n")
     return file
+
+
+def eventually(question: Callable[[], bool], *, limit_s: float = 10.0) -> bool:
+    """Whether it becomes true in time."""
+    until = time.monotonic() + limit_s
+    while not question():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
