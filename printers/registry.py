@@ -84,7 +84,7 @@ def add_printer(
     row = PrinterRow(
         workshop_id=workshop.id,
         name=name,
-        profile=profile.to_json(),
+        profile=profile.as_json(),
         bed=Bed.OCCUPIED,
         bed_changed_at=now,
         idle_since=now,

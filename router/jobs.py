@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from basis.errors import Conflict, Invalid, NotAllowed, NotFound
+from commons.facts import Outcome
 from printers import registry
 from printers.models import SpoolRow
 from printers.offer import COLLECTED, Mode
-from router import accounts
+from router import bookkeeping
 from router.history import HUB, account, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 from router.states import LIVE, OPEN, Event, Job, JobEvent, Run
@@ -83,7 +84,7 @@ def order(
         )
         session.add(job)
     session.flush()
-    accounts.ordered(session, row, now=now)
+    bookkeeping.ordered(session, row, now=now)
     return row
 
 
@@ -131,7 +132,7 @@ def finished(
     run.permit_until = None
     run.progress_ppm = 1_000_000
     run_event(session, run, Event.FINISH, actor=actor, now=now, note=note)
-    accounts.run_took(session, run, outcome="printed", print_s=print_s, now=now)
+    bookkeeping.run_took(session, run, outcome="printed", print_s=print_s, now=now)
     registry.idle(session, printer_id=run.printer_id, now=now)
 
 
@@ -147,10 +148,10 @@ def run_failed(
         run.permit_until = None  # used: only a person's word leaves it out until it runs out
     job = get(session, run.job_id)
     if made:
-        accounts.rejected(session, run, now=now)
+        bookkeeping.rejected(session, run, by=actor, now=now)
     else:
-        outcome = "cancelled" if run.stop_asked else "failed"
-        accounts.run_took(session, run, outcome=outcome, print_s=print_s, now=now)
+        outcome: Outcome = "cancelled" if run.stop_asked else "failed"
+        bookkeeping.run_took(session, run, outcome=outcome, print_s=print_s, now=now)
         registry.idle(session, printer_id=run.printer_id, now=now)
     job.reason = run.cause
     job_event(session, job, JobEvent.RUN_FAILED, actor=actor, now=now, note=cause)
@@ -200,10 +201,10 @@ def passed(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
     run_event(session, run, Event.PASS, actor=who, now=now)
     job_event(session, job, JobEvent.PASS, actor=who, now=now)
     registry.count(session, printer_id=run.printer_id, passed=1)
-    accounts.passed(session, job, run, by=by, now=now)
+    bookkeeping.passed(session, job, run, by=by, now=now)
     if mode_of(job.order.quote) in COLLECTED:
         # It changes hands where it was made: the person who looked hands it over.
-        _received(session, job, run, by=by, now=now)
+        _received(session, job, by=by, now=now)
     return job
 
 
@@ -252,8 +253,8 @@ def retry(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
 
 
 def agree(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
-    """The maker agrees to a job that needs more than was quoted; the quoted price still binds
-    nobody to less than a person said yes to: the reservation stays as it is."""
+    """The workshop agrees to make, at the quoted price, what turned out to need more: the price
+    binds. (The maker's other way is to cancel and order by a new quote, which knows the slice.)"""
     job = get(session, job_id)
     if job.state is Job.READY:
         return job
@@ -267,10 +268,7 @@ def received(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobR
     job = get(session, job_id)
     if job.state is Job.DONE:
         return job
-    run = session.scalar(select(RunRow).where(RunRow.job_id == job.id, RunRow.state == Run.PASSED))
-    if run is None:
-        raise NotAllowed(f"job {job.id} is {job.state}: nobody has accepted its part yet")
-    _received(session, job, run, by=by, now=now)
+    _received(session, job, by=by, now=now)
     return job
 
 
@@ -319,7 +317,7 @@ def refused(session: Session, job: JobRow, *, reason: str, now: datetime) -> Non
     """It cannot be sliced for its printer: nothing was made, nothing is owed."""
     job.reason, job.reserved_mg = reason[:2_000], 0
     job_event(session, job, JobEvent.REFUSE, actor=HUB, now=now, note=reason)
-    accounts.voided(session, job, now=now, why=reason)
+    bookkeeping.voided(session, job, why=reason, by=HUB, now=now)
 
 
 def mode_of(quote: QuoteRow) -> Mode:
@@ -336,15 +334,17 @@ def _run_to_judge(session: Session, job: JobRow) -> RunRow:
     return run
 
 
-def _received(session: Session, job: JobRow, run: RunRow, *, by: UUID, now: datetime) -> None:
+def _received(session: Session, job: JobRow, *, by: UUID, now: datetime) -> None:
+    quote = job.order.quote
+    distance_m = 0 if mode_of(quote) in COLLECTED else quote.distance_m
     job_event(session, job, JobEvent.RECEIVE, actor=account(by), now=now)
-    accounts.received(session, job, run, by=by, now=now)
+    bookkeeping.received(session, job, distance_m=distance_m, by=by, now=now)
 
 
 def _cancelled(session: Session, job: JobRow, *, actor: str, now: datetime) -> None:
     job_event(session, job, JobEvent.CANCEL, actor=actor, now=now)
     job.reserved_mg = 0
-    accounts.voided(session, job, now=now, why="cancelled")
+    bookkeeping.voided(session, job, why="cancelled", by=actor, now=now)
 
 
 def _check_left(session: Session, spool: SpoolRow, *, needed_mg: int) -> None:

@@ -46,6 +46,8 @@ class QuoteRow(Base):
     """The ranking's whole-number cost, lower is better; see `router.quote`."""
     lines: Mapped[list[Any]]
     terms: Mapped[list[Any]]
+    choices: Mapped[dict[str, Any]]
+    """`printers.capability.Choices`: how it will be sliced."""
     inputs: Mapped[dict[str, Any]]
     inputs_sha256: Mapped[str] = mapped_column(String(64))
     factors: Mapped[str] = mapped_column(String(40))

@@ -16,7 +16,7 @@ class Job(StrEnum):
     """What is still owed to the maker of one plate."""
 
     ORDERED = "ordered"  # accepted; not sliced yet
-    ASKED = "asked"  # the slice needs much more than was quoted: the maker must agree or cancel
+    ASKED = "asked"  # the slice needs much more than was quoted: people must agree or cancel
     READY = "ready"  # its G-code is guarded and kept; any moment its printer may take it
     ASSIGNED = "assigned"  # a run of it is open
     FAILED = "failed"  # its last run failed after it may have started: a person says "again" or not

@@ -1,0 +1,194 @@
+"""Reading designs, versions and parts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from basis.errors import NotAllowed, NotFound
+from designs.facts import MeshFacts
+from designs.models import (
+    Analysis,
+    DesignRow,
+    MeshRow,
+    PartRow,
+    RefRow,
+    VersionRow,
+    Visibility,
+    WordRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintablePart:
+    """One measured part, as the router needs it."""
+
+    part_id: int
+    design_id: int
+    commit: str
+    slug: str
+    name: str
+    licence: str
+    facts: MeshFacts
+    stl_sha256: str
+
+
+def design_by_slug(
+    session: Session, *, owner_id: UUID, slug: str, reader_id: UUID | None
+) -> DesignRow:
+    """A design by its address, for somebody who may see it. A private design of another looks
+    exactly like none. Raises NotFound."""
+    row = session.scalar(
+        select(DesignRow).where(
+            DesignRow.owner_id == owner_id,
+            DesignRow.slug == slug,
+            DesignRow.deleted_at.is_(None),
+        )
+    )
+    if row is None or not may_see(row, reader_id):
+        raise NotFound(f"there is no design {slug!r} here, or none that you may see")
+    return row
+
+
+def may_see(design: DesignRow, reader_id: UUID | None) -> bool:
+    """Whether somebody may see a design: a public one anybody, a private one its owner."""
+    return design.visibility is Visibility.PUBLIC or design.owner_id == reader_id
+
+
+def search(
+    session: Session,
+    *,
+    words: Sequence[str],
+    reader_id: UUID | None,
+    after: int = 0,
+    most: int = 30,
+) -> list[DesignRow]:
+    """Designs that have every word (each may be a beginning), the best first; without words the
+    newest. `after` skips that many."""
+    asked = select(DesignRow).where(
+        DesignRow.deleted_at.is_(None),
+        or_(DesignRow.visibility == Visibility.PUBLIC, DesignRow.owner_id == reader_id),
+    )
+    score: ColumnElement[Any] = literal(0)
+    for position, word in enumerate(words[:8]):
+        hits = (
+            select(WordRow.design_id, func.max(WordRow.weight).label("weight"))
+            .where(WordRow.word >= word, WordRow.word < word + "\U0010ffff")
+            .group_by(WordRow.design_id)
+            .subquery(f"word{position}")
+        )
+        asked = asked.join(hits, hits.c.design_id == DesignRow.id)
+        score = score + hits.c.weight
+    asked = asked.order_by(score.desc() if words else DesignRow.id.desc(), DesignRow.id.desc())
+    return list(session.scalars(asked.offset(after).limit(most)))
+
+
+def refs(session: Session, design_id: int) -> list[RefRow]:
+    """Tags and branches with their versions, the newest first."""
+    return list(
+        session.scalars(
+            select(RefRow)
+            .where(RefRow.design_id == design_id)
+            .options(joinedload(RefRow.version))
+            .join(VersionRow)
+            .order_by(VersionRow.pushed_at.desc(), RefRow.ref.desc())
+        )
+    )
+
+
+def version(session: Session, *, design_id: int, name: str | None) -> VersionRow:
+    """A version by tag, branch, commit (or at least 7 of its letters); without a name the newest
+    tag, else `main`, else the newest push. Its parts and meshes come with it. Raises NotFound."""
+    found = _version_id(session, design_id, name)
+    if found is None:
+        what = f"version {name!r}" if name else "version yet: push one"
+        raise NotFound(f"this design has no {what}")
+    return session.scalars(
+        select(VersionRow)
+        .where(VersionRow.id == found)
+        .options(
+            joinedload(VersionRow.design),
+            selectinload(VersionRow.parts).joinedload(PartRow.mesh),
+        )
+    ).one()
+
+
+def _version_id(session: Session, design_id: int, name: str | None) -> int | None:
+    if name is None:
+        rows = refs(session, design_id)
+        tags = [row for row in rows if row.ref.startswith("refs/tags/")]
+        main = [row for row in rows if row.ref == "refs/heads/main"]
+        return next((row.version_id for row in (*tags, *main, *rows)), None)
+    wanted = (name, f"refs/tags/{name}", f"refs/heads/{name}")
+    by_ref = dict(
+        session.execute(
+            select(RefRow.ref, RefRow.version_id).where(
+                RefRow.design_id == design_id, RefRow.ref.in_(wanted)
+            )
+        ).tuples()
+    )
+    for ref in wanted:
+        if ref in by_ref:
+            return by_ref[ref]
+    if not 7 <= len(name) <= 40 or any(letter not in "0123456789abcdef" for letter in name):
+        return None
+    return session.scalar(
+        select(VersionRow.id)
+        .where(
+            VersionRow.design_id == design_id,
+            VersionRow.commit >= name,
+            VersionRow.commit < name + "g",
+        )
+        .limit(1)
+    )
+
+
+def printable(row: VersionRow, part: str | None) -> PrintablePart:
+    """The part of a version by its name, or the only one, measured and ready to be quoted.
+
+    Raises NotFound naming the parts there are, NotAllowed while it is measured or when it was
+    refused.
+    """
+    if part is None and len(row.parts) == 1:
+        found = row.parts[0]
+    else:
+        known = ", ".join(each.slug for each in row.parts) or "none"
+        match = [each for each in row.parts if part in (each.slug, each.name, each.path)]
+        if not match:
+            if row.analysis is Analysis.DUE:
+                raise NotAllowed("this version is still being measured; try again in a moment")
+            asked = f"there is no part {part!r}" if part else "say which part"
+            raise NotFound(f"{asked}; the parts of this version: {known}")
+        found = match[0]
+    mesh: MeshRow = found.mesh
+    if mesh.analysis is Analysis.REFUSED:
+        raise NotAllowed(f"{found.path} cannot be printed: {mesh.refusal_text}")
+    if mesh.facts is None or mesh.stl_sha256 is None:
+        raise NotAllowed(f"{found.path} is still being measured; try again in a moment")
+    return PrintablePart(
+        part_id=found.id,
+        design_id=row.design_id,
+        commit=row.commit,
+        slug=found.slug,
+        name=found.name,
+        licence=row.licence,
+        facts=MeshFacts.from_json(mesh.facts),
+        stl_sha256=mesh.stl_sha256,
+    )
+
+
+def part(session: Session, part_id: int) -> tuple[PartRow, VersionRow, DesignRow]:
+    """A part with its mesh, version and design, by id. Raises NotFound."""
+    row = session.execute(
+        select(PartRow, VersionRow, DesignRow)
+        .join(VersionRow, VersionRow.id == PartRow.version_id)
+        .join(DesignRow, DesignRow.id == VersionRow.design_id)
+        .where(PartRow.id == part_id)
+        .options(joinedload(PartRow.mesh))
+    ).first()
+    if row is None:
+        raise NotFound(f"there is no part {part_id}")
+    return row[0], row[1], row[2]

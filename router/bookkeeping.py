@@ -1,0 +1,239 @@
+"""What runs, verdicts and hand-overs mean for the open book: rows become facts, facts are recorded.
+
+Called by the verbs of `router.jobs`, in their transaction, last of all: the book's head is locked
+from the first fact to the end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from basis.units import ceil_div
+from commons import book
+from commons.facts import Outcome
+from commons.settlement import Share, per_copy, shares, total
+from designs import queries as designs
+from printers import queries as printers
+from printers import registry
+from printers.capability import Profile
+from printers.models import SpoolRow
+from router.emissions import energy_mwh, factors
+from router.models import JobRow, OrderRow, QuoteRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class _Deal:
+    """Who is part of one job, and what its share of the price is."""
+
+    order: OrderRow
+    quote: QuoteRow
+    workshop_id: UUID
+    design_id: int
+    lines: tuple[tuple[str, int], ...]
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        return shares(self.lines, workshop_id=self.workshop_id, design_id=self.design_id)
+
+
+def run_key(run: RunRow) -> str:
+    """The name of a run in the book."""
+    return f"printer:{run.printer_id}/job:{run.job_id}/run:{run.id}"
+
+
+def ordered(session: Session, order: OrderRow, *, now: datetime) -> None:
+    """The order's price is reserved."""
+    quote = order.quote
+    workshop = printers.printer(session, quote.printer_id).workshop_id
+    fact = book.order_reserved(
+        order_id=order.id,
+        maker_id=order.maker_id,
+        workshop_id=workshop,
+        lines=[(line["label"], line["amount_minor"]) for line in quote.lines],
+        currency=quote.currency,
+        jobs=quote.copies,
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def run_took(
+    session: Session,
+    run: RunRow,
+    *,
+    outcome: Outcome,
+    print_s: int | None,
+    now: datetime,
+) -> None:
+    """What the machine took, good or not: filament off its spool, energy, hours."""
+    job = session.scalars(select(JobRow).where(JobRow.id == run.job_id)).one()
+    deal = _deal(session, job)
+    part, version, design = designs.part(session, deal.quote.part_id)
+    printer = printers.printer(session, run.printer_id)
+    seconds, time_source = _seconds(run, print_s, now=now)
+    made = outcome == "printed"
+    sliced_mg = job.mass_mg or deal.quote.mass_mg
+    taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
+    spool = _spool(session, run, deal.quote)
+    if taken_mg > spool.left_mg:
+        # The spool held more than anybody thought: the book learns that first.
+        extra = book.lot_weighed(
+            lot_id=spool.id,
+            workshop_id=deal.workshop_id,
+            weighing_id=run.id,
+            difference_mg=taken_mg - spool.left_mg,
+            by="hub",
+            at=now,
+        )
+        book.record(session, extra, now=now)
+    registry.take_filament(session, spool_id=spool.id, mg=taken_mg)
+    job.reserved_mg = 0
+    profile = Profile.from_json(printer.profile)
+    used = factors(deal.quote.factors)
+    source = used.single("energy", "per_mille_of_rated_power").said
+    fact = book.run_ended(
+        run_key=run_key(run),
+        printer_id=run.printer_id,
+        workshop_id=deal.workshop_id,
+        agent_id=run.agent_id,
+        design=design.id,
+        commit=version.commit,
+        part=part.slug,
+        lot_id=spool.id,
+        outcome=outcome,
+        filament_mg=taken_mg,
+        filament_source="sliced" if made else "sliced, by the share of the file that was sent",
+        energy_mwh=energy_mwh(used, rated_power_w=profile.rated_power_w, duration_s=seconds),
+        energy_source=f"estimated from rated power and {time_source}: {source}",
+        machine_s=seconds,
+        good_mg=sliced_mg if made else 0,
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:
+    """A person failed a part that the machine called finished: it is scrap."""
+    job = session.scalars(select(JobRow).where(JobRow.id == run.job_id)).one()
+    deal = _deal(session, job)
+    fact = book.rejected(
+        run_key=run_key(run),
+        workshop_id=deal.workshop_id,
+        good_mg=job.mass_mg or deal.quote.mass_mg,
+        reason=run.cause,
+        by=_book_name(by),
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def passed(session: Session, job: JobRow, run: RunRow, *, by: UUID, now: datetime) -> None:
+    """From here on the job's share of the price is owed."""
+    deal = _deal(session, job)
+    fact = book.part_passed(
+        job_id=job.id,
+        order_id=job.order_id,
+        run_key=run_key(run),
+        maker_id=deal.order.maker_id,
+        workshop_id=deal.workshop_id,
+        design_id=deal.design_id,
+        shares=deal.shares,
+        currency=deal.quote.currency,
+        by=by,
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def received(session: Session, job: JobRow, *, distance_m: int, by: UUID, now: datetime) -> None:
+    """The part changed hands: what was owed is settled."""
+    deal = _deal(session, job)
+    fact = book.part_received(
+        job_id=job.id,
+        order_id=job.order_id,
+        maker_id=deal.order.maker_id,
+        workshop_id=deal.workshop_id,
+        shares=deal.shares,
+        currency=deal.quote.currency,
+        mass_mg=job.mass_mg or deal.quote.mass_mg,
+        distance_m=distance_m,
+        by=by,
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def voided(session: Session, job: JobRow, *, why: str, by: str, now: datetime) -> None:
+    """The job ended without a part: its share of the reservation is free again."""
+    deal = _deal(session, job)
+    fact = book.job_voided(
+        job_id=job.id,
+        order_id=job.order_id,
+        amount_minor=total(deal.lines),
+        currency=deal.quote.currency,
+        reason=why,
+        by=_book_name(by),
+        at=now,
+    )
+    book.record(session, fact, now=now)
+
+
+def lot_added(
+    session: Session, spool: SpoolRow, *, workshop_id: UUID, by: UUID, now: datetime
+) -> None:
+    """A spool was loaded for the first time."""
+    fact = book.lot_added(
+        lot_id=spool.id, workshop_id=workshop_id, mass_mg=spool.left_mg, by=by, at=now
+    )
+    book.record(session, fact, now=now)
+
+
+def _deal(session: Session, job: JobRow) -> _Deal:
+    order = session.scalars(select(OrderRow).where(OrderRow.id == job.order_id)).one()
+    quote = session.scalars(select(QuoteRow).where(QuoteRow.id == order.quote_id)).one()
+    lines = [(line["label"], line["amount_minor"]) for line in quote.lines]
+    return _Deal(
+        order=order,
+        quote=quote,
+        workshop_id=printers.printer(session, quote.printer_id).workshop_id,
+        design_id=designs.part(session, quote.part_id)[2].id,
+        lines=per_copy(lines, copies=quote.copies)[job.copy - 1],
+    )
+
+
+def _spool(session: Session, run: RunRow, quote: QuoteRow) -> SpoolRow:
+    """What the run printed from: the spool now loaded of the quoted kind, else the quoted one."""
+    quoted = session.scalars(
+        select(SpoolRow).where(SpoolRow.id == quote.spool_id).with_for_update()
+    ).one()
+    if quoted.slot is not None:
+        return quoted
+    same = session.scalar(
+        select(SpoolRow)
+        .where(
+            SpoolRow.printer_id == run.printer_id,
+            SpoolRow.slot.is_not(None),
+            SpoolRow.material == quoted.material,
+            SpoolRow.colour == quoted.colour,
+        )
+        .with_for_update()
+        .limit(1)
+    )
+    return same or quoted
+
+
+def _seconds(run: RunRow, print_s: int | None, *, now: datetime) -> tuple[int, str]:
+    """How long the machine worked: by its own record, else by the hub's clock."""
+    if print_s is not None:
+        return max(0, print_s), "the printer's own time"
+    if run.started_at is None:
+        return 0, "no start seen"
+    return max(0, int((now - run.started_at).total_seconds())), "the hub's clock"
+
+
+def _book_name(actor: str) -> str:
+    """An actor of the history, as the book names it."""
+    return actor.replace("account:", "member:")

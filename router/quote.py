@@ -1,0 +1,318 @@
+"""One quote: what a part costs on one printer, what it emits, how long it takes, and its rank.
+
+Pure: everything that enters stands in `Inputs`, which is stored with the quote, so that anybody can
+compute the same total and the same cost again.
+
+    cost = w_c·CO2e + w_e·price + w_t·lateness + w_r·(−ln P(success)) − fairness
+
+in millionths of a cost unit, whole numbers; one cost unit is one minor unit of money in the preset
+`balanced`. Lower is better. Cost ranks; it is never charged.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from basis.units import ceil_div
+from printers.offer import Carriage, Mode, Prices
+from router.emissions import Factors, energy_mwh, factors, print_mg, transport_mg
+
+PRIOR_PASSED, PRIOR_TRIES = 9, 10
+"""A new printer is taken to succeed nine times in ten, until its own record says otherwise."""
+
+HANDLING_S = 1_800
+"""Taking the part off, looking, putting it out: half an hour."""
+
+BED_WAIT_S = 7_200
+"""What a person is taken to need until they clear an occupied bed."""
+
+SPEED_M_PER_H: Mapping[Mode, int] = {Mode.FOOT: 5_000, Mode.BICYCLE: 15_000, Mode.CAR: 50_000}
+PARCEL_S = 86_400
+"""A parcel is there the next day."""
+
+MOST_IDLE_H = 24
+
+
+class Preset(StrEnum):
+    """What the maker cares for most. The weights are published and part of every quote."""
+
+    BALANCED = "balanced"
+    GREENEST = "greenest"
+    SOONEST = "soonest"
+    CHEAPEST = "cheapest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Millionths of a cost unit for one step of each term."""
+
+    co2e_per_mg: int
+    price_per_minor: int
+    late_per_s: int
+    risk_per_nat: int
+    idle_per_h: int
+
+
+WEIGHTS: Mapping[Preset, Weights] = {
+    # 20 µ per mg is 0.02 cents a gram, or 200 a tonne; an hour of waiting is worth 20 cents.
+    Preset.BALANCED: Weights(
+        co2e_per_mg=20,
+        price_per_minor=1_000_000,
+        late_per_s=5_556,
+        risk_per_nat=200_000_000,
+        idle_per_h=500_000,
+    ),
+    Preset.GREENEST: Weights(
+        co2e_per_mg=2_000,
+        price_per_minor=10_000,
+        late_per_s=56,
+        risk_per_nat=200_000_000,
+        idle_per_h=500_000,
+    ),
+    Preset.SOONEST: Weights(
+        co2e_per_mg=1,
+        price_per_minor=10_000,
+        late_per_s=277_778,
+        risk_per_nat=200_000_000,
+        idle_per_h=0,
+    ),
+    Preset.CHEAPEST: Weights(
+        co2e_per_mg=1,
+        price_per_minor=1_000_000,
+        late_per_s=56,
+        risk_per_nat=100_000_000,
+        idle_per_h=0,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All that a quote is made of; stored with it, as JSON."""
+
+    copies: int
+    mass_mg: int
+    """One copy, as estimated."""
+    mass_source: str
+    duration_s: int
+    """One copy, as estimated."""
+    duration_source: str
+    material: str
+    material_per_kg_minor: int
+    prices: Prices
+    carriage: Carriage
+    mode: str
+    great_circle_m: int
+    circuity_per_mille: int
+    country: str
+    rated_power_w: int
+    passed: int
+    failed: int
+    queue_s: int
+    bed_clear: bool
+    idle_h: int
+    late_after_s: int
+    """Seconds from now to the deadline; 0 when there is none, so that every hour counts."""
+    preset: str
+    factors: str
+
+    @property
+    def distance_m(self) -> int:
+        """By road, as stated: great circle times circuity, rounded up."""
+        return ceil_div(self.great_circle_m * self.circuity_per_mille, 1_000)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the row; `from_json` reads it back."""
+        return {
+            **asdict(self),
+            "prices": self.prices.to_json(),
+            "carriage": self.carriage.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Inputs":
+        """Read stored inputs."""
+        prices, carriage = Prices.from_json(data["prices"]), Carriage.from_json(data["carriage"])
+        return cls(**{**data, "prices": prices, "carriage": carriage})
+
+    def sha256(self) -> str:
+        """Names these inputs: equal inputs give equal quotes."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One reason for a part of the price."""
+
+    label: str
+    amount_minor: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One reason for a part of the rank."""
+
+    name: str
+    value: int
+    unit: str
+    cost: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What follows from `Inputs`."""
+
+    lines: tuple[Line, ...]
+    terms: tuple[Term, ...]
+    total_minor: int
+    co2e_mg: int
+    eta_s: int
+    cost: int
+
+
+def quote(inputs: Inputs) -> Quote:
+    """Price and rank one order on one printer.
+
+    Each line is rounded up once, so the total is exactly the sum of the lines a person sees; the
+    cost is exactly the sum of the terms.
+    """
+    used = factors(inputs.factors)
+    lines = _lines(inputs)
+    total_minor = sum(line.amount_minor for line in lines)
+    terms = _terms(inputs, used, total_minor=total_minor)
+    return Quote(
+        lines=lines,
+        terms=terms,
+        total_minor=total_minor,
+        co2e_mg=terms[0].value,
+        eta_s=eta_s(inputs),
+        cost=sum(term.cost for term in terms),
+    )
+
+
+def made_minor(inputs: Inputs, *, mass_mg: int, duration_s: int) -> int:
+    """Material and machine time of one copy at other figures: what a slice is compared by."""
+    material = ceil_div(mass_mg * inputs.material_per_kg_minor, 1_000_000)
+    return material + ceil_div(duration_s * inputs.prices.per_hour_minor, 3_600)
+
+
+def eta_s(inputs: Inputs) -> int:
+    """Seconds from now until the maker has the last copy, as far as anybody can tell."""
+    bed_s = 0 if inputs.bed_clear else BED_WAIT_S
+    between_s = BED_WAIT_S * (inputs.copies - 1)  # each copy waits for a person to clear the bed
+    made_s = inputs.queue_s + bed_s + inputs.duration_s * inputs.copies + between_s + HANDLING_S
+    speed = SPEED_M_PER_H.get(Mode(inputs.mode))
+    carried_s = PARCEL_S if speed is None else ceil_div(inputs.distance_m * 3_600, speed)
+    return made_s + carried_s
+
+
+def _lines(inputs: Inputs) -> tuple[Line, ...]:
+    prices, mass_mg = inputs.prices, inputs.mass_mg * inputs.copies
+    duration_s = inputs.duration_s * inputs.copies
+    material = ceil_div(mass_mg * inputs.material_per_kg_minor, 1_000_000)
+    machine = ceil_div(duration_s * prices.per_hour_minor, 3_600)
+    labour = prices.labour_minor * inputs.copies
+    contribution = ceil_div((material + machine + labour) * prices.contribution_bp, 10_000)
+    way = inputs.carriage
+    return (
+        Line(label="material", amount_minor=material, source=inputs.mass_source),
+        Line(label="machine time", amount_minor=machine, source=inputs.duration_source),
+        Line(label="labour", amount_minor=labour, source="the workshop's price for each copy"),
+        Line(
+            label="carriage",
+            amount_minor=way.price_minor(distance_m=inputs.distance_m),
+            source=f"by {way.mode}, {inputs.distance_m / 1000:.1f} km: the workshop's price",
+        ),
+        Line(
+            label="commons contribution",
+            amount_minor=contribution,
+            source=f"{prices.contribution_bp / 100:g} % of material, machine time and labour,"
+            " for the design",
+        ),
+    )
+
+
+def _terms(inputs: Inputs, used: Factors, *, total_minor: int) -> tuple[Term, ...]:
+    weights = WEIGHTS[Preset(inputs.preset)]
+    carried_mg, made_mg, co2e_source = _co2e(inputs, used)
+    tries, won = inputs.passed + inputs.failed + PRIOR_TRIES, inputs.passed + PRIOR_PASSED
+    # A failed run burns power and plastic, not transport.
+    co2e_mg = carried_mg + ceil_div(made_mg * tries, won)
+    late_s = max(0, eta_s(inputs) - inputs.late_after_s)
+    risk = round(math.log(tries / won) * 1_000_000)
+    idle_h = min(inputs.idle_h, MOST_IDLE_H)
+    return (
+        Term(
+            name="co2e",
+            value=co2e_mg,
+            unit="mg",
+            cost=weights.co2e_per_mg * co2e_mg,
+            source=co2e_source,
+        ),
+        Term(
+            name="price",
+            value=total_minor,
+            unit="minor",
+            cost=weights.price_per_minor * total_minor,
+            source="the lines of this quote",
+        ),
+        Term(
+            name="lateness",
+            value=late_s,
+            unit="s",
+            cost=weights.late_per_s * late_s,
+            source="queue, bed, print, handling and way, beyond the deadline (or from now)",
+        ),
+        Term(
+            name="risk",
+            value=risk,
+            unit="millionths of -ln P",
+            cost=ceil_div(weights.risk_per_nat * risk, 1_000_000),
+            source=f"{inputs.passed} of {inputs.passed + inputs.failed} prints passed here,"
+            f" with a prior of {PRIOR_PASSED} in {PRIOR_TRIES}",
+        ),
+        Term(
+            name="fairness",
+            value=idle_h,
+            unit="h",
+            cost=-weights.idle_per_h * idle_h,
+            source=f"hours without work, at most {MOST_IDLE_H}: work is shared out",
+        ),
+    )
+
+
+def _co2e(inputs: Inputs, used: Factors) -> tuple[int, int, str]:
+    """Carrying all copies, and making them once; mg, with the sources in words."""
+    mode, mass_mg = Mode(inputs.mode), inputs.mass_mg * inputs.copies
+    carried = transport_mg(used, mode=mode, distance_m=inputs.distance_m, mass_mg=mass_mg)
+    power = energy_mwh(
+        used, rated_power_w=inputs.rated_power_w, duration_s=inputs.duration_s * inputs.copies
+    )
+    made = print_mg(
+        used,
+        energy_mwh=power,
+        mass_mg=mass_mg,
+        country=inputs.country,
+        material=inputs.material,
+    )
+    sources = (
+        f"{carried / 1000:.1f} g carrying ({used.transport(mode)[0].said})",
+        f"{made / 1000:.1f} g making once (grid: {used.grid(inputs.country).said};"
+        f" material: {used.material(inputs.material).said};"
+        f" power: {used.single('energy', 'per_mille_of_rated_power').said})",
+        f"factors {used.id}",
+    )
+    return carried, made, "; ".join(sources)
+
+
+def late_after_s(deadline: datetime | None, now: datetime) -> int:
+    """Seconds left to a deadline; none, or one gone by, is 0."""
+    return 0 if deadline is None else max(0, int((deadline - now).total_seconds()))

@@ -1,0 +1,190 @@
+"""From an ordered job to guarded G-code that may be leased: a side task, once for each job.
+
+The child runs outside any transaction. What it made is kept by its inputs: slicing the same mesh
+twice gives other bytes, and a permit may already name the first.
+"""
+
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from basis import clock
+from basis.blobs import Blobs
+from basis.db import Database
+from basis.errors import HubError, NotAllowed, TooLarge, Unavailable
+from designs import queries as designs
+from printers import queries as printers
+from printers.capability import Choices, Profile
+from printers.slicer import (
+    LIMITS,
+    Sliced,
+    SlicerMissing,
+    cache_key,
+    engine_version,
+    job_ini,
+    slice_plate,
+)
+from router import jobs
+from router.history import HUB, job_event
+from router.models import JobRow, OrderRow, QuoteRow, SliceRow
+from router.quote import Inputs, made_minor
+from router.states import Job, JobEvent
+
+MOST_GCODE_BYTES = 512 << 20
+
+MORE_PCT = 20
+"""A slice dearer than quoted by more than this stops the job, and people are asked."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plate:
+    """What the slicer is asked for."""
+
+    stl_sha256: str
+    profile: Profile
+    choices: Choices
+
+
+def slice_job(
+    job_id: UUID, *, database: Database, blobs: Blobs, scratch: Path, wall_s: float
+) -> None:
+    """Slice one ordered job, guard the result, and let it be leased.
+
+    Does nothing for a job in another state, so running it twice is harmless. A part that cannot be
+    sliced makes the job unroutable, with the reason; what the hub itself lacks (the slicer, disk)
+    raises Unavailable and leaves the job owed.
+    """
+    with database.reading() as session:
+        plate = _plate(session, job_id)
+    if plate is None:
+        return
+    try:
+        made = _known(database, plate) or _made(
+            plate, database=database, blobs=blobs, scratch=scratch, wall_s=wall_s
+        )
+    except (Unavailable, SlicerMissing):
+        raise
+    except HubError as exc:
+        log.info("job %s cannot be sliced: %s", job_id, exc)
+        with database.writing() as session:
+            job = jobs.get(session, job_id)
+            if job.state is Job.ORDERED:
+                jobs.refused(session, job, reason=str(exc), now=clock.now())
+        return
+    with database.writing() as session:
+        _ready(session, job_id, made, now=clock.now())
+
+
+def due(session: Session) -> list[UUID]:
+    """Jobs that are owed a slice: what the sweep asks for again."""
+    return list(session.scalars(select(JobRow.id).where(JobRow.state == Job.ORDERED)))
+
+
+def _plate(session: Session, job_id: UUID) -> _Plate | None:
+    job = session.scalar(select(JobRow).where(JobRow.id == job_id, JobRow.state == Job.ORDERED))
+    if job is None:
+        return None
+    quote = session.scalars(
+        select(QuoteRow)
+        .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
+        .where(OrderRow.id == job.order_id)
+    ).one()
+    mesh = designs.part(session, quote.part_id)[0].mesh
+    if mesh.stl_sha256 is None:
+        raise NotAllowed(f"the mesh of job {job_id} is not measured any more")
+    return _Plate(
+        stl_sha256=mesh.stl_sha256,
+        profile=Profile.from_json(printers.printer(session, job.printer_id).profile),
+        choices=Choices.from_json(quote.choices),
+    )
+
+
+def _key(plate: _Plate) -> str:
+    return cache_key(
+        stl_sha256=plate.stl_sha256,
+        ini=job_ini(plate.profile, plate.choices),
+        engine_version=engine_version(),
+        copies=1,
+    )
+
+
+def _known(database: Database, plate: _Plate) -> SliceRow | None:
+    with database.reading() as session:
+        return session.get(SliceRow, _key(plate))
+
+
+def _made(
+    plate: _Plate, *, database: Database, blobs: Blobs, scratch: Path, wall_s: float
+) -> SliceRow:
+    """Slice in a job folder of its own, keep the G-code, remember it by its inputs."""
+    folder = Path(tempfile.mkdtemp(prefix="slice-", dir=scratch))
+    try:
+        stl = blobs.checked(plate.stl_sha256)
+        sliced = slice_plate(
+            stl,
+            profile=plate.profile,
+            choices=plate.choices,
+            folder=folder,
+            limits=replace(LIMITS, wall_s=wall_s),
+        )
+        blob = blobs.put_file(sliced.gcode, most_bytes=MOST_GCODE_BYTES)
+        if blob.sha256 != sliced.sha256:
+            raise Unavailable("the G-code changed on the disk while it was kept")
+        return _remembered(database, sliced)
+    except TooLarge as exc:
+        raise NotAllowed(f"the G-code is larger than any printer here takes: {exc}") from exc
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remembered(database: Database, sliced: Sliced) -> SliceRow:
+    with database.writing() as session:
+        known = session.get(SliceRow, sliced.cache_key)
+        if known is not None:
+            return known
+        row = SliceRow(
+            key=sliced.cache_key,
+            gcode_sha256=sliced.sha256,
+            gcode_sha1=sliced.sha1,
+            gcode_bytes=sliced.size,
+            mass_mg=sliced.mass_mg,
+            duration_s=sliced.duration_s,
+            sliced_by=sliced.engine,
+            created_at=clock.now(),
+        )
+        session.add(row)
+    return row
+
+
+def _ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> None:
+    """The G-code is there: the job may be leased, unless it became much dearer than quoted."""
+    job = jobs.get(session, job_id)
+    if job.state is not Job.ORDERED:
+        return
+    job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
+    job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
+    job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
+    job.reserved_mg = max(job.reserved_mg, made.mass_mg)
+    quote = job.order.quote
+    inputs = Inputs.from_json(quote.inputs)
+    quoted = made_minor(inputs, mass_mg=quote.mass_mg, duration_s=quote.duration_s)
+    needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=made.duration_s)
+    if needed * 100 > quoted * (100 + MORE_PCT):
+        job.reason = (
+            f"the slice needs {made.mass_mg / 1000:.1f} g and {made.duration_s // 60} min, quoted"
+            f" were {quote.mass_mg / 1000:.1f} g and {quote.duration_s // 60} min: material and"
+            f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer. Agree to the"
+            " quoted price for it, or cancel"
+        )
+        job_event(session, job, JobEvent.COSTS_MORE, actor=HUB, now=now, note=job.reason)
+        return
+    job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
