@@ -1,0 +1,220 @@
+"""What is known of a part's shape, and what follows from it: plain values, no geometry.
+
+Sizes are whole micrometres, because they are compared with limits; areas and volumes are floats in
+mm² and mm³, because nothing but a stated estimate is ever made of them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from basis.errors import Invalid, NotFound
+
+READER = 1
+"""Version of our readers and measures; a change of either that changes facts raises it."""
+
+
+class UnitSource(StrEnum):
+    """How we know the unit of a file's numbers."""
+
+    FILE = "file"  # the file declares it
+    FORMAT = "format"  # the format has none, and everybody means millimetres
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something the designer should know. `code` is a stable word, `text` a sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshFacts:
+    """What was measured of one mesh, after its numbers were turned into millimetres.
+
+    Lengths are in the file's own frame, z up. Volume and the two areas that know up from down are
+    those of the part as it is meant: for an `inverted` mesh, of the mesh turned right side out.
+    """
+
+    triangles: int
+    degenerate: int  # triangles with two equal corners: counted, drawn, but not part of any edge
+    min_x_um: int
+    min_y_um: int
+    min_z_um: int
+    size_x_um: int
+    size_y_um: int
+    size_z_um: int
+    volume_mm3: float  # a guess unless watertight
+    area_mm2: float
+    watertight: bool  # every edge belongs to exactly two triangles
+    open_edges: int  # belong to one triangle
+    non_manifold_edges: int  # belong to more than two
+    consistent_winding: bool  # neighbours agree which side is outside
+    inverted: bool  # closed, but turned inside out
+    bodies: int  # pieces that do not touch; touching in a corner counts as one
+    euler: int  # V − E + F: 2 − 2·holes for one closed body
+    overhang_area_mm2: float  # leans over 45° and does not lie on the bed
+    flat_base_area_mm2: float  # lies on the bed
+    unit: str  # of the file's numbers
+    unit_source: UnitSource
+    warnings: tuple[Remark, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, for `from_json`."""
+        plain = asdict(self)
+        plain["unit_source"] = self.unit_source.value
+        plain["warnings"] = [asdict(remark) for remark in self.warnings]
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """The facts that `to_json` gave. Names that a later version added are left aside.
+
+        Raises Invalid when a fact is missing or is not of its kind: facts come from a process that
+        has read a stranger's file.
+        """
+        try:
+            values: dict[str, Any] = {f.name: _KINDS[f.type](plain[f.name]) for f in fields(cls)}
+        except KeyError as exc:
+            raise Invalid(f"the facts of this mesh lack {exc}") from exc
+        except (TypeError, ValueError, AttributeError) as exc:
+            raise Invalid(f"the facts of this mesh cannot be read: {exc}") from exc
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Whether a part fits a printer: `turn_deg` about z, or by how much it is too big each way."""
+
+    turn_deg: int | None  # 0 or 90; None when it does not fit
+    over_x_um: int = 0  # in the better of the two turns, seen from the printer
+    over_y_um: int = 0
+    over_z_um: int = 0
+
+
+def fits(size_um: tuple[int, int, int], bed_um: tuple[int, int, int], *, margin_um: int = 0) -> Fit:
+    """Whether a box of `size_um` stands on a bed of `bed_um`, as it is or turned by 90° about z.
+
+    `margin_um` stays free on every side of the bed, for skirt and brim; height needs none.
+    The turn that leaves the least over wins, as it stands wins a tie.
+    """
+    x_um, y_um, z_um = size_um
+    room_x_um, room_y_um = bed_um[0] - 2 * margin_um, bed_um[1] - 2 * margin_um
+    tries = []
+    for turn_deg, (wide_um, deep_um) in ((0, (x_um, y_um)), (90, (y_um, x_um))):
+        over = (
+            max(0, wide_um - room_x_um),
+            max(0, deep_um - room_y_um),
+            max(0, z_um - bed_um[2]),
+        )
+        tries.append((sum(over), turn_deg, over))
+    total_um, turn_deg, (over_x_um, over_y_um, over_z_um) = min(tries)
+    return Fit(
+        turn_deg=None if total_um else turn_deg,
+        over_x_um=over_x_um,
+        over_y_um=over_y_um,
+        over_z_um=over_z_um,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """What a cubic centimetre of a material weighs, and who says so."""
+
+    mg_per_cm3: int
+    source: str
+
+
+_PROFILES = "generic filament profiles of PrusaSlicer 2.5.0 (PrusaResearch 1.5.1)"
+_PROFILE_OF = "filament profiles of PrusaSlicer 2.5.0 (PrusaResearch 1.5.1), the most frequent"
+
+DENSITIES: Mapping[str, Density] = {
+    "PLA": Density(1_240, _PROFILES),
+    "PETG": Density(1_270, _PROFILES),
+    "ABS": Density(1_040, _PROFILES),
+    "ASA": Density(1_070, _PROFILE_OF),
+    "TPU": Density(1_220, f"{_PROFILES}: FLEX"),
+    "HIPS": Density(1_040, _PROFILES),
+    "PC": Density(1_220, _PROFILE_OF),
+    "PVB": Density(1_090, _PROFILE_OF),
+    "CPE": Density(1_250, f"{_PROFILE_OF}, heaviest of three"),
+    "PA": Density(1_110, f"{_PROFILE_OF}, unfilled"),
+    "PP": Density(910, f"{_PROFILE_OF}, unfilled"),
+}
+"""By the usual short name of the material. Blends differ by a few percent: a spool's own figure,
+where there is one, is better."""
+
+
+def density_of(material: str) -> Density:
+    """The density of a material by its short name, in any case.
+
+    Raises NotFound naming the known ones.
+    """
+    try:
+        return DENSITIES[material.strip().upper()]
+    except KeyError:
+        known = ", ".join(sorted(DENSITIES))
+        raise NotFound(f"no density is known for {material!r}; known: {known}") from None
+
+
+def estimated_mass_mg(
+    facts: MeshFacts, *, density_mg_per_cm3: int, infill_pct: int, shell_um: int = 900
+) -> int:
+    """About how much material the part takes, without supports, skirt and purge; rounded up.
+
+    The outer `shell_um` (two perimeters of 0.45 mm) is solid, the rest is filled to `infill_pct`.
+    The shell is taken as area × thickness, exact for plates and a little too much at corners, and
+    never more than the whole volume. A slicer's figure, where there is one, is better.
+
+    Raises Invalid for a density, infill or shell that cannot be.
+    """
+    if density_mg_per_cm3 <= 0 or not 0 <= infill_pct <= 100 or shell_um < 0:
+        raise Invalid(
+            f"density {density_mg_per_cm3} mg/cm³ must be positive, infill {infill_pct} % between"
+            f" 0 and 100, shell {shell_um} µm not negative"
+        )
+    volume_mm3 = max(0.0, facts.volume_mm3)
+    shell_mm3 = min(volume_mm3, facts.area_mm2 * shell_um / 1_000)
+    solid_mm3 = shell_mm3 + (volume_mm3 - shell_mm3) * infill_pct / 100
+    return math.ceil(solid_mm3 * density_mg_per_cm3 / 1_000)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _real(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is not a finite number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
+def _remarks(value: Any) -> tuple[Remark, ...]:
+    return tuple(Remark(code=_text(each["code"]), text=_text(each["text"])) for each in value)
+
+
+_KINDS: Mapping[Any, Any] = {
+    int: _whole,
+    bool: _yes_or_no,
+    float: _real,
+    str: _text,
+    UnitSource: UnitSource,
+    tuple[Remark, ...]: _remarks,
+}
