@@ -13,9 +13,6 @@ from designs.facts import Fit, fits
 from printers.capability import MATERIALS
 from printers.offer import Loaded, Offer
 
-MARGIN_MM = 10
-"""Room kept around a part for its skirt."""
-
 TALL_UM = 1
 """Width and height are two reasons: the first is asked with a flat part."""
 
@@ -74,6 +71,8 @@ class Need:
     material: str
     colour: str | None
     layer_height_um: int
+    margin_um: int
+    """Room around the part for skirt or brim."""
     max_distance_m: int | None = None
     process: str = "FFF"
 
@@ -105,7 +104,7 @@ def fit(need: Need, offer: Offer) -> Fit:
     """How the part stands on the bed: as it lies, turned by 90°, or not at all."""
     bed_um = (offer.profile.bed_x_mm * 1000, offer.profile.bed_y_mm * 1000, TALL_UM)
     size_um = (need.size_x_um, need.size_y_um, 0)
-    return fits(size_um, bed_um, margin_um=MARGIN_MM * 1000)
+    return fits(size_um, bed_um, margin_um=need.margin_um)
 
 
 def _machine(need: Need, offer: Offer) -> list[Reason]:
@@ -116,7 +115,7 @@ def _machine(need: Need, offer: Offer) -> list[Reason]:
         reasons.append(
             _reason(
                 Axis.WIDTH,
-                f"{_mm(need.size_x_um)} × {_mm(need.size_y_um)} and {MARGIN_MM} around it",
+                f"{_mm(need.size_x_um)} × {_mm(need.size_y_um)}, {_mm(need.margin_um)} around it",
                 f"{profile.bed_x_mm} × {profile.bed_y_mm}",
                 "mm",
                 Fixer.DESIGNER,

@@ -16,6 +16,7 @@ from designs.queries import PrintablePart
 from printers.capability import MATERIALS, Choices
 from printers.offer import Carriage, Loaded, Mode, Offer
 from printers.queries import offers
+from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
 from router.estimate import Record, duration_s
@@ -183,6 +184,7 @@ def _need(request: Request, offer: Offer) -> Need:
         material=request.choices.material,
         colour=request.choices.colour,
         layer_height_um=request.choices.layer_height_um,
+        margin_um=margin_um(offer.profile, request.choices),
         max_distance_m=request.max_distance_m,
     )
 

@@ -1,0 +1,1 @@
+"""The JSON API under `/api/v1`: views that parse, call one function, and answer."""

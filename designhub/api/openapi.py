@@ -1,0 +1,236 @@
+"""The API's description, generated from what the views say of themselves.
+
+    @bp.post("/orders")
+    @needs(Scope.ORDER)
+    @describes("Accept a quote", takes=OrderAsk, gives=OrderMade, status=201)
+    def order() -> ResponseReturnValue: ...
+
+OpenAPI 3.1; the schemas are the message dataclasses themselves, so an answer and its description
+cannot drift apart.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin
+from uuid import UUID
+
+from flask import Flask, request
+
+from basis.errors import Invalid
+from basis.messages import Message, kinds_of
+
+View = TypeVar("View", bound=Callable[..., Any])
+Said = TypeVar("Said", bound=Message)
+
+ERRORS: Mapping[int, str] = {
+    401: "Sign in, or say a valid token",
+    403: "Not yours, or the token lacks the scope",
+    404: "No such thing, or none that you may see",
+    409: "Not possible in this state",
+    413: "Over a stated limit",
+    415: "Send JSON",
+    422: "The request itself is wrong",
+    429: "Slow down; Retry-After says when",
+    503: "Something the hub needs is away",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a view says of itself."""
+
+    summary: str
+    takes: type[Message] | None
+    gives: type[Message] | None
+    status: int
+    query: Mapping[str, str]
+    media: str
+    who: str
+
+
+def describes(
+    summary: str,
+    *,
+    takes: type[Message] | None = None,
+    gives: type[Message] | None = None,
+    status: int = 200,
+    query: Mapping[str, str] | None = None,
+    media: str = "application/json",
+    who: str = "anybody",
+) -> Callable[[View], View]:
+    """Attach a description to a view. `query` names each parameter with its meaning; `who` is
+    `anybody`, `account` or `agent`."""
+
+    def attach(view: View) -> View:
+        view.__dict__["description"] = Description(
+            summary=summary,
+            takes=takes,
+            gives=gives,
+            status=status,
+            query=query or {},
+            media=media,
+            who=who,
+        )
+        return view
+
+    return attach
+
+
+def said(kind: type[Said]) -> Said:
+    """The JSON body of the request as a message. Raises Invalid; unknown keys are refused."""
+    data = request.get_json(silent=True)
+    if data is None:
+        raise Invalid(f"send a JSON object ({kind.__name__}) with Content-Type: application/json")
+    return kind.from_json(data, strict=True)
+
+
+def document(app: Flask, *, version: str) -> dict[str, Any]:
+    """The whole description of the API under `/api/v1`."""
+    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    paths: dict[str, Any] = {}
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = inspect.unwrap(app.view_functions[rule.endpoint])
+        description = _description_of(app.view_functions[rule.endpoint]) or _description_of(view)
+        if description is None:
+            continue
+        path = re.sub(r"<(?:[a-z]+(?:\([^)]*\))?:)?([a-z_]+)>", r"{\1}", rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            operation = _operation(description, rule, view, schemas)
+            paths.setdefault(path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "DesignHub",
+            "version": version,
+            "summary": "Open designs, orders, printers' work and the open book",
+            "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+                "agent": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _description_of(view: object) -> Description | None:
+    found = getattr(view, "description", None)
+    return found if isinstance(found, Description) else None
+
+
+def _operation(
+    description: Description, rule: Any, view: Callable[..., Any], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": rule.endpoint.replace(".", "_"),
+        "summary": description.summary,
+        "description": inspect.cleandoc(view.__doc__ or ""),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": _path_schema(rule, name)}
+            for name in sorted(rule.arguments)
+        ]
+        + [
+            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            for name, text in description.query.items()
+        ],
+        "responses": _responses(description, schemas),
+    }
+    if description.takes is not None:
+        schema = _message(description.takes, schemas)
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema}},
+        }
+    if description.who != "anybody":
+        ways = ["agent"] if description.who == "agent" else ["token", "password"]
+        operation["security"] = [{way: []} for way in ways]
+    return operation
+
+
+def _responses(description: Description, schemas: dict[str, Any]) -> dict[str, Any]:
+    ok: dict[str, Any] = {"description": description.summary}
+    if description.gives is not None:
+        ok["content"] = {description.media: {"schema": _message(description.gives, schemas)}}
+    elif description.media != "application/json":
+        ok["content"] = {description.media: {}}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    failures = {
+        str(status): {"description": text, "content": problem} for status, text in ERRORS.items()
+    }
+    return {str(description.status): ok, **failures}
+
+
+def _path_schema(rule: Any, name: str) -> dict[str, Any]:
+    kind = type(rule._converters[name]).__name__
+    if kind == "UUIDConverter":
+        return {"type": "string", "format": "uuid"}
+    if kind == "IntegerConverter":
+        return {"type": "integer"}
+    return {"type": "string", "minLength": 1}
+
+
+def _message(kind: type[Message], schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to the schema of a message, which is added to `schemas` when it is new."""
+    if kind.__name__ not in schemas:
+        schemas[kind.__name__] = {}  # taken at once: messages may hold each other
+        annotations = kinds_of(kind)
+        named = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+        required = [
+            name
+            for name, each in named.items()
+            if each.default is MISSING and each.default_factory is MISSING
+        ]
+        schemas[kind.__name__] = {
+            "type": "object",
+            "description": inspect.cleandoc(kind.__doc__ or ""),
+            "properties": {name: _value(annotations[name], schemas) for name in named},
+            "required": required,
+        }
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _value(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    origin = get_origin(kind)
+    if origin is UnionType:
+        wanted = next(each for each in get_args(kind) if each is not NoneType)
+        return {"anyOf": [_value(wanted, schemas), {"type": "null"}]}
+    if origin is list:
+        return {"type": "array", "items": _value(get_args(kind)[0], schemas)}
+    if origin is dict or kind is dict:
+        return {"type": "object"}
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if issubclass(kind, StrEnum):
+        return {"type": "string", "enum": [each.value for each in kind]}
+    return _message(kind, schemas)
+
+
+PLAIN: Mapping[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer", "format": "int64"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    UUID: {"type": "string", "format": "uuid"},
+    Any: {},
+}
+
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong and what to do about it (RFC 9457).",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}

@@ -1,0 +1,554 @@
+"""What the API takes and gives, as messages. Times are RFC 3339 UTC, money is in minor units,
+lengths and masses are whole numbers with their unit last in the name."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from basis.messages import Message
+
+# People.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAsk(Message):
+    """Make an account."""
+
+    name: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(Message):
+    """A person, as they see themselves."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAsk(Message):
+    """Make a token with these scopes: `push`, `order`, `operate`. `days` ends it by itself."""
+
+    name: str
+    scopes: list[str]
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(Message):
+    """A token; its text is told once, when it is made."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens(Message):
+    """Tokens that still work."""
+
+    tokens: list[Token]
+
+
+# Designs.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignAsk(Message):
+    """Make an empty design to push to."""
+
+    name: str
+    """The last part of its address: a-z, 0-9, `-`, `_`, `.`"""
+    title: str = ""
+    description: str = ""
+    visibility: str = "public"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignChange(Message):
+    """What to change of a design; what is left out stays."""
+
+    title: str | None = None
+    description: str | None = None
+    visibility: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design(Message):
+    """A design."""
+
+    id: int
+    owner: str
+    name: str
+    title: str
+    description: str
+    visibility: str
+    created_at: str
+    pushed_at: str | None
+    clone: str
+    """Address for `git clone` and `git push`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Designs(Message):
+    """One page of designs; `next` is the `after` of the following one."""
+
+    designs: list[Design]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Message):
+    """A mesh of a version: its facts, or why it has none."""
+
+    name: str
+    title: str
+    path: str
+    analysis: str
+    facts: dict[str, Any] | None
+    refusal: str | None
+    refusal_text: str | None
+    picture: str | None
+    """Address of its picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(Message):
+    """One mistake in a manifest, and how to mend it."""
+
+    code: str
+    key: str
+    line: int | None
+    severity: str
+    text: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version(Message):
+    """A commit that a tag or branch named, with what was read and measured of it."""
+
+    commit: str
+    refs: list[str]
+    committed_at: str
+    pushed_at: str
+    author: str
+    message: str
+    analysis: str
+    name: str
+    licence: str
+    manifest: dict[str, Any] | None
+    faults: list[Fault]
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionBrief(Message):
+    """A tag or branch and what it names."""
+
+    ref: str
+    commit: str
+    pushed_at: str
+    analysis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions(Message):
+    """Tags and branches, the newest first."""
+
+    versions: list[VersionBrief]
+
+
+# Quotes and orders.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteAsk(Message):
+    """Who near a place would make this part?"""
+
+    design: str
+    """`owner/name`"""
+    place: str
+    """`City`, `City, CC`, or `latitude,longitude` in degrees."""
+    version: str | None = None
+    part: str | None = None
+    copies: int = 1
+    material: str = "PLA"
+    colour: str | None = None
+    layer_height_um: int = 200
+    infill_pct: int = 20
+    perimeters: int = 2
+    supports: bool = False
+    brim_mm: int = 0
+    preset: str = "balanced"
+    modes: list[str] = field(default_factory=list)
+    """Ways it may travel: `foot`, `bicycle`, `car`, `parcel`; none named means any."""
+    deadline: str | None = None
+    """RFC 3339 with a zone."""
+    max_distance_m: int | None = None
+    max_total_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteLine(Message):
+    """One reason for a part of the price."""
+
+    label: str
+    amount_minor: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteTerm(Message):
+    """One reason for a part of the rank."""
+
+    name: str
+    value: int
+    unit: str
+    cost: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where(Message):
+    """A printer and its workshop, as everybody may see them."""
+
+    printer: UUID
+    printer_name: str
+    workshop: str
+    workshop_title: str
+    place: str
+    lat_udeg: int
+    lon_udeg: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote(Message):
+    """A binding answer of one printer, with every line, term and source."""
+
+    id: UUID
+    where: Where
+    mode: str
+    copies: int
+    material: str
+    colour: str
+    currency: str
+    total_minor: int
+    mass_mg: int
+    duration_s: int
+    great_circle_m: int
+    circuity_per_mille: int
+    distance_m: int
+    co2e_mg: int
+    eta_s: int
+    cost: int
+    lines: list[QuoteLine]
+    terms: list[QuoteTerm]
+    preset: str
+    weights: dict[str, Any]
+    factors: str
+    inputs: dict[str, Any]
+    inputs_sha256: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyNot(Message):
+    """One axis on which a printer does not serve."""
+
+    axis: str
+    needed: str
+    available: str
+    unit: str
+    who_can_fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal(Message):
+    """A printer that cannot, with every reason."""
+
+    where: Where
+    distance_m: int
+    reasons: list[WhyNot]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotes(Message):
+    """Quotes, best first; then printers that nearly could, then those that cannot."""
+
+    quotes: list[Quote]
+    near_misses: list[Refusal]
+    refusals: list[Refusal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAsk(Message):
+    """Accept a quote. The same key orders once, however often it is sent."""
+
+    quote: UUID
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening(Message):
+    """One line of a job's history."""
+
+    at: str
+    actor: str
+    what: str
+    before: str
+    after: str
+    note: str
+    run: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Message):
+    """One try of a job."""
+
+    id: UUID
+    fence: int
+    state: str
+    progress_ppm: int
+    seconds_left: int | None
+    started_at: str | None
+    ended_at: str | None
+    stop_asked: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Message):
+    """One plate to be made once."""
+
+    id: UUID
+    order: UUID
+    copy: int
+    state: str
+    reason: str
+    design: str
+    commit: str
+    part: str
+    where: Where
+    mode: str
+    distance_m: int
+    mass_mg: int
+    duration_s: int
+    co2e_mg: int
+    currency: str
+    total_minor: int
+    """Of the whole order."""
+    gcode_sha256: str | None
+    sliced_by: str | None
+    tries: int
+    created_at: str
+    ready_at: str | None
+    ended_at: str | None
+    runs: list[Run]
+    history: list[Happening]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(Message):
+    """An accepted quote and its jobs, one for each copy."""
+
+    id: UUID
+    quote: UUID
+    created_at: str
+    currency: str
+    total_minor: int
+    copies: int
+    jobs: list[UUID]
+    states: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders(Message):
+    """Orders, the newest first."""
+
+    orders: list[Order]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAsk(Message):
+    """What was wrong, and whose fault; `again` authorises one more try at once."""
+
+    cause: str
+    job_at_fault: bool = False
+    printer_at_fault: bool = True
+    again: bool = False
+
+
+# Workshops and printers.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkshopAsk(Message):
+    """Open a workshop. Money is in minor units of `currency`."""
+
+    name: str
+    place: str
+    title: str = ""
+    currency: str = "EUR"
+    per_hour_minor: int = 150
+    labour_minor: int = 100
+    contribution_bp: int = 1_000
+    carriage: list[Any] = field(default_factory=list)
+    """Objects {mode, base_minor, per_km_minor, most_km}; none means: fetch it on foot, by bicycle
+    or car."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterAsk(Message):
+    """Add a printer: the name of a common profile, or a profile of your own."""
+
+    name: str
+    common: str | None = None
+    profile: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolAsk(Message):
+    """Load a spool."""
+
+    material: str
+    colour: str
+    left_mg: int
+    price_per_kg_minor: int
+    slot: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterChange(Message):
+    """Let a printer take new work, or let it run dry."""
+
+    accepting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool(Message):
+    """What is loaded in a slot."""
+
+    id: UUID
+    slot: int
+    material: str
+    colour: str
+    left_mg: int
+    price_per_kg_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printer(Message):
+    """A printer as its workshop sees it."""
+
+    id: UUID
+    name: str
+    profile: dict[str, Any]
+    bed: str
+    bed_changed_at: str
+    accepting: bool
+    seen_at: str | None
+    machine_state: str
+    passed: int
+    failed: int
+    spools: list[Spool]
+    job: UUID | None
+    """The job it works on, or whose part waits for a look."""
+    run_state: str | None
+    waiting: int
+    """Jobs ready for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop(Message):
+    """A workshop with its printers."""
+
+    id: UUID
+    name: str
+    title: str
+    owner: str
+    place: str
+    lat_udeg: int
+    lon_udeg: int
+    country: str
+    currency: str
+    prices: dict[str, Any]
+    carriage: list[Any]
+    printers: list[Printer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshops(Message):
+    """Workshops by name."""
+
+    workshops: list[Workshop]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAsk(Message):
+    """Enrol an agent for printers of one workshop, by their names."""
+
+    name: str
+    printers: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentMade(Message):
+    """The agent's token: told this once."""
+
+    id: UUID
+    name: str
+    token: str
+    printers: list[UUID]
+
+
+# The book.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookEntry(Message):
+    """One entry as it is written, hash included."""
+
+    seq: int
+    key: str
+    kind: str
+    entry: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookEntries(Message):
+    """One page of the book; `next` is the `after` of the following one."""
+
+    entries: list[BookEntry]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookHead(Message):
+    """The last entry: whoever keeps it can later show that nothing before it changed."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance(Message):
+    """What stands on one account in one unit."""
+
+    account: str
+    unit: str
+    amount: str
+    """A whole number as text: it may be larger than a program's integers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances(Message):
+    """Balances by account."""
+
+    balances: list[Balance]
