@@ -224,8 +224,8 @@ def _advice(changes: list[RefChange], published: str) -> str:
     if any(push.is_manifest(name) for name in names):
         return ""
     return (
-        "There is no okh.toml yet. With one, people find this design by its name and know its"
-        " licence;\nthe design's page writes a first one for you.\n"
+        "This design has no okh.toml yet. With one, people find it by its name and know its"
+        " licence.\n"
     )
 
 

@@ -1,9 +1,9 @@
 """Bare git repositories by design number, and what the hub reads from them.
 
 A repository lies at `<folder>/<design id>.git`; names of people and designs never touch the disk.
-All repositories include one file, `hub.gitconfig`, so a changed limit holds for every one of them at
-once, and share one folder of hooks. Nothing is ever checked out, and only 40-hex ids and full ref
-names reach git.
+All repositories include one file, `hub.gitconfig`, so a changed limit holds for every one of them
+at once, and share one folder of hooks. Nothing is ever checked out, and only 40-hex ids and full
+ref names reach git.
 """
 
 import fcntl
@@ -46,16 +46,16 @@ class Ref:
 class Store:
     """All repositories of a hub."""
 
-    def __init__(self, folder: Path, *, limits: push.Limits, most_open: int = 24) -> None:
+    def __init__(self, folder: Path, *, limits: push.Limits | None = None, most_open: int = 24) -> None:
         """`most_open` bounds the repositories kept open for reading; each has two children."""
         self.folder = folder.absolute()
-        self.limits = limits
+        self.limits = limits or push.Limits()
         self._home = self.folder / "home"  # empty: no user's configuration has a say in our git
         self._home.mkdir(parents=True, exist_ok=True)
         hooks = self.folder / "hooks"
         hooks.mkdir(exist_ok=True)
         _put(hooks / "pre-receive", _hook_script(), mode=0o755)
-        _put(self.folder / "hub.gitconfig", _shared_config(limits, hooks=hooks), mode=0o644)
+        _put(self.folder / "hub.gitconfig", _shared_config(self.limits, hooks=hooks), mode=0o644)
         self._pool = objects.Pool(most_open, environment=self.environment())
 
     def environment(self) -> dict[str, str]:

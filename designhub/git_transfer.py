@@ -1,0 +1,212 @@
+"""One run of git as a CGI program, streaming both ways.
+
+Nothing of a pack is ever held: a thread carries the request's body into git while git's answer
+leaves in pieces. When the client goes away, or nothing moves for too long, git is told to stop, and
+killed if it does not.
+"""
+
+import logging
+import os
+import select
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from threading import Lock, Thread, Timer
+from typing import IO, cast
+
+from basis.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+PIECE_BYTES = 1 << 16
+"""The server hands over a piece of the body only when it is full, so a larger one would make a slow
+client look like one that is gone."""
+HEAD_BYTES = 1 << 14
+"""Most that the headers of git's answer may take."""
+SAID_BYTES = 4_000
+"""Kept of what git says on its standard error, for the log."""
+STALL_S = 120.0
+"""A transfer in which nothing moved for this long is over. git itself speaks every 5 s."""
+LAST_WORDS_S = 5.0
+"""How long git may take to remove what it began, before it is killed."""
+
+
+class Transfer:
+    """A running git; iterate over it for the body of its answer, and close it in any case."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        body: IO[bytes] | None,
+        length: int | None,
+        timeout_s: float,
+        most_unread_bytes: int,
+        ended: Callable[[], None],
+    ) -> None:
+        """Start `command` with exactly `environment`.
+
+        body : the request's, read to its end, or up to `length` bytes where that is known.
+        most_unread_bytes : how much of the body is still taken off a client after git has stopped
+            reading; only a client that could send everything reads why it was refused.
+        ended : called once, after git has ended and before the answer does.
+        """
+        self._ended, self._body, self._length = ended, body, length
+        self._most_unread_bytes = most_unread_bytes
+        self._until = time.monotonic() + timeout_s
+        self._moved = time.monotonic()
+        self._said = b""
+        self._rest = b""
+        self._closing = Lock()
+        self._closed = False
+        self._at_end = False  # git has closed its answer, so it is about to end by itself
+        self._child = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL if body is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._out = cast(IO[bytes], self._child.stdout)
+        self._err = cast(IO[bytes], self._child.stderr)
+        self._ear = selectors.DefaultSelector()
+        self._ear.register(self._out, selectors.EVENT_READ)
+        self._ear.register(self._err, selectors.EVENT_READ)
+        # The loop below stands still while the client does not read; this one does not.
+        self._alarm = Timer(timeout_s, self._time_is_up)
+        self._alarm.daemon = True
+        self._alarm.start()
+        self._feeder = Thread(target=self._feed, daemon=True) if body is not None else None
+        if self._feeder is not None:
+            self._feeder.start()
+
+    def head(self) -> tuple[int, list[tuple[str, str]]]:
+        """Status and headers of git's answer. Raises Unavailable when it gave none."""
+        head, end = b"", -1
+        while end < 0 and len(head) < HEAD_BYTES:
+            piece = self._read()
+            if not piece:
+                raise Unavailable("git gave no answer; the hub's log says why")
+            head += piece
+            end = head.find(b"\r\n\r\n")
+        if end < 0:
+            raise Unavailable("git gave an answer that cannot be understood")
+        self._rest = head[end + 4 :]
+        lines = head[:end].decode("latin-1").split("\r\n")
+        headers = [(name, value.strip()) for name, _, value in (s.partition(":") for s in lines)]
+        status = next((value for name, value in headers if name.lower() == "status"), "200")
+        return int(status.split()[0]), [h for h in headers if h[0].lower() != "status"]
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._rest:
+            yield self._rest
+        while piece := self._read():
+            yield piece
+        while self._feeder is not None and self._feeder.is_alive() and not self._is_over():
+            self._feeder.join(1.0)
+        self.close()
+
+    def close(self) -> None:
+        """End git if it still runs, and tell `ended`; may be called again."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._alarm.cancel()
+        self._end_child()
+        self._ear.close()
+        for pipe in (self._out, self._err):
+            pipe.close()
+        if self._child.returncode:
+            said = self._said.decode(errors="replace").strip()
+            log.warning("git ended with %s: %s", self._child.returncode, said)
+        self._ended()
+
+    def _read(self) -> bytes:
+        """The next piece of git's answer; empty at its end, or when the transfer is over."""
+        while True:
+            ready = [key.fileobj for key, _ in self._ear.select(timeout=5.0)]
+            if self._err in ready:
+                said = os.read(self._err.fileno(), PIECE_BYTES)
+                self._said = (self._said + said)[-SAID_BYTES:]
+                if not said:
+                    self._ear.unregister(self._err)
+            if self._out in ready:
+                self._moved = time.monotonic()
+                piece = os.read(self._out.fileno(), PIECE_BYTES)
+                self._at_end = not piece
+                return piece
+            if self._is_over():
+                log.warning("a git transfer was ended: nothing moved, or its time was up")
+                return b""
+
+    def _is_over(self) -> bool:
+        moment = time.monotonic()
+        return moment > self._until or moment > self._moved + STALL_S
+
+    def _feed(self) -> None:
+        """Carry the body into git; runs in a thread of its own."""
+        body, stdin = cast(IO[bytes], self._body), cast(IO[bytes], self._child.stdin)
+        left = self._length
+        unread = 0
+        try:
+            while (left is None or left > 0) and unread <= self._most_unread_bytes:
+                piece = body.read(PIECE_BYTES if left is None else min(left, PIECE_BYTES))
+                if not piece:
+                    break
+                self._moved = time.monotonic()
+                left = None if left is None else left - len(piece)
+                try:
+                    _write(stdin, piece)
+                except OSError:  # git has stopped reading, for it has said no
+                    unread += len(piece)
+        except Exception as exc:  # whatever a server raises when its client has gone
+            log.info("the body of a git request ended early: %s", exc)
+        finally:
+            with suppress(OSError):
+                stdin.close()
+
+    def _time_is_up(self) -> None:
+        with self._closing:
+            if not self._closed:  # else the process id may be somebody else's by now
+                self._tell_to_stop()
+
+    def _tell_to_stop(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGTERM)
+
+    def _end_child(self) -> None:
+        """Wait for git; unless it is ending by itself, make it.
+
+        SIGTERM comes first because git then removes its quarantine. Git is not reaped before its
+        whole group was killed: until then its id cannot be anybody else's.
+        """
+        watched = os.pidfd_open(self._child.pid)
+        try:
+            if not self._at_end or not _ends_within(watched, LAST_WORDS_S):
+                self._tell_to_stop()
+                _ends_within(watched, LAST_WORDS_S)
+        finally:
+            os.close(watched)
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+
+
+def _ends_within(watched: int, seconds: float) -> bool:
+    ear = select.poll()  # not `select`, which knows no descriptor past 1,023
+    ear.register(watched, select.POLLIN)
+    return bool(ear.poll(seconds * 1_000))
+
+
+def _write(pipe: IO[bytes], piece: bytes) -> None:
+    """All of a piece: an unbuffered pipe may take less at once."""
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[pipe.write(rest) :]
