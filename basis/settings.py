@@ -177,11 +177,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     }
     if unknown := sorted(named - known.keys()):
         raise Invalid(f"unknown settings: {', '.join(unknown)}; the known ones: docs/settings.md")
-    values = {known[name].name: _parsed(name, known[name], environ[name]) for name in named}
+    values = {known[name].name: parsed(name, known[name], environ[name]) for name in named}
     return Settings(**values)
 
 
-def _parsed(name: str, each: "Field[Any]", text: str) -> Any:
+def parsed(name: str, each: "Field[Any]", text: str) -> Any:
+    """The value of one setting, given as `text` under `name`. Raises Invalid naming both."""
     metadata = each.metadata
     try:
         value = cast(Callable[[str], Any], metadata["parse"])(text)

@@ -1,0 +1,213 @@
+"""One printer's thread: free, it says whether it could take work; with a run, it tends it."""
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from printers.evidence import Job, Verdict, evidence
+from printers.journal import FenceSeen, JournalFull, RunRecord, What
+from printers.octoprint import PrinterBusy, PrinterError, PrinterRefused
+from printers.protocol import Beat, Lease
+from printers.tending import Tending, Tools
+
+CONNECT_AGAIN_S = 600.0
+FAULT_PAUSE_S = 30.0
+MOST_PAUSE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One printer at this moment, for the screen and for the question to the hub."""
+
+    name: str
+    ready: bool = False
+    text: str = "not looked at yet"
+    """The machine's own word for its state, or what keeps it from working."""
+    run: UUID | None = None
+    title: str = ""
+    progress_ppm: int = 0
+    seconds_left: int | None = None
+    why_not: str = ""
+    """The hub's word for why a ready printer gets nothing."""
+
+
+class Station(threading.Thread):
+    """Owns one printer: no other thread speaks to its OctoPrint.
+
+    tools   : everything but `say` and `show`, which this adds.
+    changed : called when the printer becomes ready, so that it is asked for at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tools: Callable[["Station"], Tools],
+        keep_files: int,
+        changed: Callable[[], None],
+    ) -> None:
+        super().__init__(name=f"printer-{name}", daemon=True)
+        self.printer = name
+        self.tools = tools(self)
+        self._keep_files, self._changed = keep_files, changed
+        self._offers: queue.Queue[Lease] = queue.Queue(maxsize=1)
+        self._guard = threading.Lock()
+        self._view = View(name=name)
+        self._connected_at: float | None = None
+        self._fruitless = 0
+        self._pause_until = 0.0
+        self._pause_why = ""
+
+    @property
+    def view(self) -> View:
+        """What to show; safe from any thread."""
+        with self._guard:
+            return self._view
+
+    def offer(self, lease: Lease) -> bool:
+        """Hand over a lease; False when this printer did not wait for one."""
+        with self._guard:
+            if not self._view.ready:
+                return False
+            try:
+                self._offers.put_nowait(lease)
+            except queue.Full:
+                return False
+            # Until it has looked at the lease it must not be asked for again.
+            self._view = replace(self._view, ready=False, text="taking a run")
+            return True
+
+    def told_why_not(self, why: str) -> None:
+        """The hub said why this printer gets nothing."""
+        with self._guard:
+            self._view = replace(self._view, why_not=why)
+
+    def show(self, run: RunRecord, beat: Beat, trouble: str) -> None:
+        """What `Tending` tells the screen."""
+        view = View(
+            name=self.printer,
+            text=trouble or beat.text,
+            run=run.lease.run,
+            title=run.lease.title,
+            progress_ppm=beat.progress_ppm,
+            seconds_left=beat.seconds_left,
+        )
+        with self._guard:
+            self._view = view
+
+    def run(self) -> None:
+        """Until stopped: tend what is open, otherwise be ready."""
+        while not self.tools.stop.is_set():
+            try:
+                self._turn()
+            except Exception:  # a mistake at one printer must not stop the others
+                last = traceback.format_exc(limit=-3)
+                self.tools.say("error", f"unexpected, nothing is started: {last}")
+                self._free(ready=False, text="a fault of the agent; see its log")
+                self.tools.stop.wait(FAULT_PAUSE_S)
+
+    def _turn(self) -> None:
+        open_runs = [each for each in self.tools.journal.runs(self.printer) if each.open]
+        if open_runs:
+            ended = Tending(open_runs[0], self.tools).until_told()
+            if not ended.open:
+                self._rest(ended)
+            return
+        self._clean()
+        ready, text = self._look()
+        self._free(ready=ready, text=text)
+        with suppress(queue.Empty):
+            self._take(self._offers.get(timeout=self.tools.look_s))
+
+    def _take(self, lease: Lease) -> None:
+        try:
+            self.tools.journal.receive(self.printer, lease)
+        except FenceSeen as exc:
+            # An answer may arrive twice. An unknown run with an old fence is another matter.
+            known = self.tools.journal.run(lease.run) is not None
+            hint = "" if known else "; was the hub restored from an old copy?"
+            self.tools.say("info" if known else "error", f"{exc}{hint}")
+        except JournalFull as exc:
+            self.tools.say("error", f"a run was not taken: {exc}")
+        else:
+            self.tools.say("info", f"took run {lease.run} ({lease.title}), fence {lease.fence}")
+            self.tools.at("after_lease")
+
+    def _look(self) -> tuple[bool, str]:
+        """Whether it could start something now, and the state in words."""
+        if not self.tools.journal.settled():
+            return False, "the journal cannot be written: free some space"
+        try:
+            job = self.tools.octoprint.job()
+            self._unclear_after_all(job)
+        except PrinterError as exc:
+            return False, str(exc)
+        if job.state.lower().startswith("offline after error"):
+            self._reconnect(job)
+        left_s = self._pause_until - self.tools.clock()
+        if job.idle and left_s > 0:
+            return False, f"pausing for {left_s:.0f} s: {self._pause_why}"
+        return job.idle, job.state
+
+    def _unclear_after_all(self, job: Job) -> None:
+        """A run of which nobody knew: should the printer know after all, the hub must hear it."""
+        runs = self.tools.journal.runs(self.printer)
+        if not runs or not runs[-1].watched:
+            return
+        run = runs[-1]
+        verdict = evidence(
+            self.tools.octoprint.file(run.lease.path), job, run.lease.path, start_recorded=True
+        )
+        if verdict in (Verdict.RUNNING, Verdict.DONE, Verdict.FAILED):
+            self.tools.say("warning", f"run {run.lease.run}, unclear before, is {verdict}")
+            # Open again: tending it finds the rest.
+            self.tools.journal.note(run.lease.run, What.STARTED)
+
+    def _reconnect(self, job: Job) -> None:
+        """Once, and not again for a while: what fails repeatedly is for a person."""
+        now = self.tools.clock()
+        if self._connected_at is None or now - self._connected_at > CONNECT_AGAIN_S:
+            self._connected_at = now
+            self.tools.say("warning", f"{job.state}: connecting once")
+            self.tools.octoprint.connect()
+
+    def _rest(self, ended: RunRecord) -> None:
+        """Runs that end before they start must not go round and round between hub and agent."""
+        if ended.end not in (What.RELEASED, What.NEVER_STARTED):
+            self._fruitless = 0
+            return
+        pause_s = min(MOST_PAUSE_S, 5.0 * 2.0 ** min(self._fruitless, 10))
+        self._fruitless += 1
+        self._pause_until = self.tools.clock() + pause_s
+        self._pause_why = ended.evidence[:200]
+
+    def _clean(self) -> None:
+        """Delete the files of old runs on the printer; the hub has had their ends for long.
+
+        The newest stay, for people, and so that nothing unclear loses its last evidence.
+        """
+        closed = [each for each in self.tools.journal.runs(self.printer) if not each.open]
+        for run in closed[: max(0, len(closed) - self._keep_files)]:
+            try:
+                self.tools.octoprint.delete(run.lease.path)
+            except PrinterRefused as exc:  # the key may not delete: then the owner tidies up
+                self.tools.say("warning", f"{run.lease.path} stays on the printer: {exc}")
+            except PrinterBusy:
+                continue  # somebody prints it again
+            except PrinterError:
+                return  # it is away: later
+            (self.tools.files / f"{run.lease.run}.gcode").unlink(missing_ok=True)
+            self.tools.journal.note(run.lease.run, What.CLEANED)
+
+    def _free(self, *, ready: bool, text: str) -> None:
+        with self._guard:
+            ready = ready and self._offers.empty()
+            news = ready and not self._view.ready
+            why_not = self._view.why_not if ready else ""
+            self._view = View(name=self.printer, ready=ready, text=text[:500], why_not=why_not)
+        if news:
+            self._changed()

@@ -1,0 +1,440 @@
+"""Tend one run on one printer, from its lease to the hub's word that it knows the end.
+
+The decisions are `printers.steps`; here they are carried out. Whatever stops this program, at
+whatever line, the next start goes on from the journal and from what the printer recorded.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from basis.errors import Invalid
+from printers.evidence import Job, evidence
+from printers.gcode import GcodeRefused, Guard, measure
+from printers.hub import HubClient, HubFailed, HubRefused, WrongFile, backoff_s
+from printers.journal import Journal, JournalFull, RunRecord, What
+from printers.messenger import Messenger
+from printers.octoprint import (
+    AlreadyThere,
+    OctoPrint,
+    PrinterBooting,
+    PrinterBusy,
+    PrinterError,
+    PrinterRefused,
+    PrinterSilent,
+    PrinterUnreachable,
+    checked_path,
+    sha1_of,
+)
+from printers.protocol import Beat, PermitAsk, Report, ReportEvent, StaleFence, Word
+from printers.steps import (
+    MARGIN_S,
+    MOVED,
+    Circumstances,
+    Next,
+    Seen,
+    Step,
+    given_back,
+    last_report,
+    next_step,
+)
+
+MARKS = (
+    *("after_lease", "after_fetch", "after_upload", "before_permit", "after_permit"),
+    *("after_intent", "after_start", "after_proof", "mid_print", "after_end", "after_report"),
+)
+"""The lines of the protocol at which a test may end the program."""
+
+FROZEN_S = 600.0
+"""A print whose file position stands still this long is worth a person's look; heating up and long
+dwells stand still too, so it is only said."""
+
+CANCEL_AGAIN_S = 10.0
+PROVING_S = 0.2
+"""How often to look in the first moments after a start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a run is tended with; the clients belong to this thread alone."""
+
+    octoprint: OctoPrint
+    hub: HubClient
+    talker: HubClient
+    """A second client, for the messenger's thread."""
+    journal: Journal
+    files: Path
+    guard: Callable[[], Guard | None]
+    """The printer's limits; None until the hub has told them."""
+    clock: Callable[[], float]
+    """Seconds that never jump and go on while the machine sleeps."""
+    chance: Callable[[], float]
+    at: Callable[[str], None]
+    say: Callable[[str, str], None]
+    show: Callable[[RunRecord, Beat, str], None]
+    stop: threading.Event
+    look_s: float
+
+
+class Tending:
+    """One run, while this program lives."""
+
+    def __init__(self, run: RunRecord, tools: Tools) -> None:
+        self.run, self.tools = run, tools
+        self.lease = run.lease
+        self.file = tools.files / f"{run.lease.run}.gcode"
+        self.messenger = Messenger(
+            tools.talker,
+            run=run.lease.run,
+            fence=run.lease.fence,
+            say=tools.say,
+            chance=tools.chance,
+        )
+        self.job: Job | None = None
+        self.print_s: float | None = None
+        """By OctoPrint's record of a print that ended."""
+        self.worked_s: int | None = None
+        """By its clock, when the print was last seen under way."""
+        self.stored = self.telling = self.connected = self.proved = False
+        self.permit_until: float | None = None
+        self.refused = ""
+        self.troubles: dict[str, tuple[float, str]] = {}
+        """By what failed, since when and why: looking at the printer, or a step."""
+        self.traceless_since: float | None = None
+        self.started_at: float | None = None
+        self.cancelled_at: float | None = None
+        self.moved_at: tuple[int | None, float] = (None, tools.clock())
+        self.beat = Beat(fence=run.lease.fence)
+        self.failures = 0
+
+    def until_told(self) -> RunRecord:
+        """Go on until the hub knows the end, or the program stops."""
+        self.messenger.start()
+        try:
+            while self.run.open and not self.tools.stop.is_set():
+                self.tools.stop.wait(self.once())
+        finally:
+            self.messenger.close()
+        return self.run
+
+    def once(self) -> float:
+        """Look, decide, do one step; returns how many seconds to wait before the next."""
+        seen = self.look() if What.FETCHED in self.run.seen and self.run.end is None else None
+        todo = next_step(self.run, self.circumstances(seen))
+        self.beat_as(todo, seen)
+        try:
+            pause_s = self.do(todo)
+        except StaleFence:
+            self.messenger.stale = True
+            return 0.0
+        except (HubRefused, WrongFile, GcodeRefused, PrinterRefused, Invalid) as exc:
+            return self.give_up(str(exc))
+        except HubFailed as exc:
+            self.failures += 1
+            self.show(str(exc))
+            return backoff_s(self.failures, chance=self.tools.chance)
+        except PrinterError as exc:
+            return self.troubled("step", str(exc))
+        except OSError as exc:
+            return self.give_up(f"this agent's disk: {exc}")
+        self.failures = 0
+        return pause_s
+
+    def give_up(self, why: str) -> float:
+        """A step before the start cannot succeed: the run goes back. Later, evidence decides."""
+        if {What.INTENT, What.STARTED} & self.run.seen or self.run.end is not None:
+            return self.troubled("step", why)
+        self.end(given_back(self.run), f"{why}; the start was never asked for")
+        return 0.0
+
+    def do(self, todo: Next) -> float:
+        """Carry out one step."""
+        match todo.step:
+            case Step.FETCH:
+                return self.fetch()
+            case Step.UPLOAD:
+                return self.upload()
+            case Step.PERMIT:
+                return self.permit()
+            case Step.START:
+                return self.start()
+            case Step.WATCH:
+                return self.watch()
+            case Step.END if todo.end is not None:
+                self.end(todo.end, todo.evidence)
+                return 0.0
+            case Step.TELL:
+                return self.tell()
+        proving = self.started_at is not None and What.STARTED not in self.run.seen
+        return PROVING_S if proving else min(self.tools.look_s, 1.0)
+
+    # What is seen.
+
+    def look(self) -> Seen | None:
+        """The printer now; None while OctoPrint does not answer as OctoPrint."""
+        sent = bool({What.INTENT, What.STARTED} & self.run.seen)
+        try:
+            # The job first, so that a print that ends between the two is seen as ended.
+            self.job = job = self.tools.octoprint.job()
+            file = self.tools.octoprint.file(self.lease.path)
+        except PrinterError as exc:
+            self.job = None
+            self.traceless_since = None
+            self.troubled("look", str(exc))
+            return None
+        verdict = evidence(file, job, self.lease.path, sent)
+        self.print_s = file.last_print_s if file is not None else None
+        if sent and verdict not in MOVED:
+            self.traceless_since = self.traceless_since or self.tools.clock()
+        else:
+            self.traceless_since = None
+        if job.closed and verdict not in MOVED:
+            self.troubled("look", f"the printer is not connected: {job.state}")
+            self.reconnect(job)
+        else:
+            self.troubles.pop("look", None)
+        foreign = job.active and job.path != self.lease.path
+        return Seen(verdict=verdict, idle=job.idle, foreign=foreign, text=job.state)
+
+    def reconnect(self, job: Job) -> None:
+        """Once: OctoPrint never does it by itself, and what fails twice is for a person."""
+        if job.state.lower().startswith("offline after error") and not self.connected:
+            self.connected = True
+            with suppress(PrinterError):
+                self.tools.octoprint.connect()
+
+    def troubled(self, what: str, why: str) -> float:
+        """Something stands in the way; how long it has decides when the run goes back."""
+        since, before = self.troubles.get(what, (self.tools.clock(), ""))
+        if not before:
+            self.tools.say("warning", why)
+        self.troubles[what] = (since, why)
+        self.show(why)
+        return self.tools.look_s
+
+    @property
+    def trouble(self) -> str:
+        """What has stood in the way for longest, in words."""
+        return min(self.troubles.values(), default=(0.0, ""))[1]
+
+    def circumstances(self, seen: Seen | None) -> Circumstances:
+        """Everything that the decision needs."""
+        now = self.tools.clock()
+        since = min((each[0] for each in self.troubles.values()), default=now)
+        return Circumstances(
+            seen=seen,
+            stored=self.stored,
+            permit_left_s=None if self.permit_until is None else self.permit_until - now,
+            stale=self.messenger.stale,
+            word=self.messenger.word,
+            trouble=self.trouble,
+            trouble_s=now - since,
+            traceless_s=0.0 if self.traceless_since is None else now - self.traceless_since,
+            refused=self.refused,
+        )
+
+    # What is done.
+
+    def fetch(self) -> float:
+        """The file, verified and passed by the guard, on this machine's disk."""
+        lease = self.lease
+        guard = self.tools.guard()
+        if guard is None:
+            self.show("waiting for the hub to tell the limits of this printer")
+            return self.tools.look_s
+        if str(lease.run) not in checked_path(lease.path):
+            raise Invalid(f"{lease.path} does not name run {lease.run}: it might be used twice")
+        self.download()
+        if sha1_of(self.file) != lease.sha1:
+            raise WrongFile(f"run {lease.run}: the lease's sha1 is not that of its own file")
+        with self.file.open("rb") as gcode:
+            measured = measure(gcode, guard)
+        self.note(What.FETCHED, sha256=lease.sha256, lines=measured.lines)
+        self.tools.at("after_fetch")
+        return 0.0
+
+    def download(self) -> None:
+        """Have the right file here, whatever an earlier try left behind."""
+        if self.file.is_file():
+            with self.file.open("rb") as gcode:
+                if hashlib.file_digest(gcode, "sha256").hexdigest() == self.lease.sha256:
+                    return
+        self.tools.files.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.tools.hub.fetch(
+            self.lease.run, self.file, size_bytes=self.lease.size_bytes, sha256=self.lease.sha256
+        )
+
+    def upload(self) -> float:
+        """Have the file on the printer, not selected, and know that it is ours."""
+        octoprint, lease = self.tools.octoprint, self.lease
+        stored = octoprint.file(lease.path)
+        if stored is None:
+            self.download()
+            userdata = {"run": str(lease.run), "job": str(lease.job), "sha256": lease.sha256}
+            try:
+                octoprint.upload(lease.path, self.file, userdata=userdata)
+            except AlreadyThere:
+                pass  # compared below
+            except PrinterSilent as exc:
+                return self.troubled("step", str(exc))
+            stored = octoprint.file(lease.path)
+        if stored is None or not stored.sha1:
+            return self.troubled("step", "OctoPrint has not finished storing the file")
+        if stored.sha1 != lease.sha1:
+            raise WrongFile(f"{lease.path} on the printer is another file: sha1 {stored.sha1}")
+        self.stored = True
+        self.troubles.pop("step", None)
+        self.tools.at("after_upload")
+        return 0.0
+
+    def permit(self) -> float:
+        """Ask to start. Asking again gives the same permit with what is left of it."""
+        by_hand = self.job is not None and self.job.path == self.lease.path and self.job.active
+        if not by_hand and not self.tools.octoprint.printer().ready:
+            return self.troubled("step", "the printer says that it is not ready")
+        self.tools.at("before_permit")
+        # The seconds count from the question: however long the answer travelled, it is not older.
+        asked_at = self.tools.clock()
+        ask = PermitAsk(fence=self.lease.fence, sha256=self.lease.sha256)
+        permit = self.tools.hub.permit(self.lease.run, ask)
+        self.permit_until = asked_at + permit.good_s
+        if What.PERMITTED not in self.run.seen:
+            self.note(What.PERMITTED, good_s=permit.good_s)
+        self.tools.at("after_permit")
+        if not by_hand and self.permit_until - self.tools.clock() <= MARGIN_S:
+            why = f"the permit came with {permit.good_s} s left, too late to start"
+            self.end(What.NEVER_STARTED, why)
+        return 0.0
+
+    def start(self) -> float:
+        """Write down the intent, then ask for the start, once in the life of this run."""
+        octoprint, path = self.tools.octoprint, self.lease.path
+        if not octoprint.printer().ready:
+            return self.troubled("step", "the printer says that it is not ready")
+        try:
+            self.run = self.tools.journal.write(self.lease.run, What.INTENT)
+        except JournalFull as exc:
+            self.end(What.NEVER_STARTED, f"not started, because the journal is full: {exc}")
+            return 0.0
+        self.tools.at("after_intent")
+        self.started_at = now = self.tools.clock()
+        if self.permit_until is None or self.permit_until <= now:
+            self.end(What.NEVER_STARTED, "the permit ran out while the intent was written down")
+            return 0.0
+        try:
+            octoprint.start(path)
+        except PrinterUnreachable as exc:
+            self.end(What.NEVER_STARTED, f"the start could not be sent: {exc}")
+            return 0.0
+        except (PrinterBusy, PrinterRefused, PrinterBooting) as exc:
+            self.refused = str(exc)[:500]
+            self.tools.say("warning", f"the start was refused: {exc}")
+        except PrinterError as exc:
+            self.tools.say("warning", f"the start was not answered, looking for proof: {exc}")
+        self.tools.at("after_start")
+        return 0.0
+
+    def watch(self) -> float:
+        """It prints our file: say so, and hear whether it shall go on."""
+        self.worked_s = self.job.print_time_s if self.job is not None else None
+        if self.proved:
+            self.tools.at("mid_print")
+        else:
+            self.proved = True
+            if What.STARTED not in self.run.seen:
+                self.note(What.STARTED)
+            report = Report(
+                fence=self.lease.fence,
+                event=ReportEvent.STARTED,
+                evidence="OctoPrint's own job is the file of this run",
+            )
+            self.messenger.report(report)
+            self.tools.at("after_proof")
+        if self.messenger.word is Word.STOP:
+            self.cancel()
+        return self.tools.look_s
+
+    def cancel(self) -> None:
+        """Stop our print. A print that is not ours is left alone."""
+        now = self.tools.clock()
+        if self.cancelled_at is not None and now - self.cancelled_at < CANCEL_AGAIN_S:
+            return
+        self.cancelled_at = now
+        if What.STOPPED not in self.run.seen:
+            self.note(What.STOPPED)
+        try:
+            self.tools.octoprint.cancel(self.lease.path)
+        except PrinterError as exc:
+            self.tools.say("warning", f"the print could not be cancelled yet: {exc}")
+
+    def end(self, what: What, evidence_: str) -> None:
+        """Write down what became of the run. The hub hears it next."""
+        print_s = progress = None
+        if what is What.DONE:
+            progress = 1_000_000
+            print_s = None if self.print_s is None else round(self.print_s)
+        elif what in (What.FAILED, What.UNCLEAR):
+            progress = self.beat.progress_ppm or None
+            print_s = self.worked_s
+        level = "info" if what is What.DONE else "warning"
+        self.tools.say(level, f"{what}: {evidence_}")
+        self.note(what, evidence=evidence_, print_s=print_s, progress_ppm=progress)
+        self.tools.at("after_end")
+
+    def tell(self) -> float:
+        """Wait until the hub has the end, or says that it never will take it."""
+        if not self.telling:
+            self.telling = True
+            self.messenger.report(last_report(self.run), last=True)
+        if self.messenger.told(min(1.0, self.tools.look_s)):
+            self.note(What.REPORTED, refusal=self.messenger.refusal)
+            self.tools.at("after_report")
+            with suppress(OSError):
+                self.file.unlink(missing_ok=True)
+        return 0.0
+
+    # What is told.
+
+    def beat_as(self, todo: Next, seen: Seen | None) -> None:
+        """The next sign of life says what was just seen."""
+        job = self.job if seen is not None else None
+        ours = todo.step is Step.WATCH and job is not None
+        percent = job.progress_percent if ours and job is not None else None
+        self.beat = Beat(
+            fence=self.lease.fence,
+            printing=ours and not _paused(job),
+            paused=ours and _paused(job),
+            progress_ppm=(
+                self.beat.progress_ppm if percent is None else min(round(percent * 10_000), 999_999)
+            ),
+            seconds_left=job.print_time_left_s if ours and job is not None else None,
+            text=self.text(todo, seen)[:500],
+        )
+        self.messenger.now(self.beat)
+        self.tools.show(self.run, self.beat, self.trouble)
+
+    def show(self, text: str) -> None:
+        """Let the screen say why nothing happens."""
+        self.tools.show(self.run, self.beat, text)
+
+    def text(self, todo: Next, seen: Seen | None) -> str:
+        """Where it stands, in words for people."""
+        if todo.step is not Step.WATCH or self.job is None:
+            return self.trouble or todo.step.value
+        now, (position, since) = self.tools.clock(), self.moved_at
+        if self.job.filepos != position or _paused(self.job):
+            self.moved_at = (self.job.filepos, now)
+        elif now - since > FROZEN_S:
+            return f"no progress for {round((now - since) / 60)} min: look at the printer"
+        return seen.text if seen is not None else ""
+
+    def note(self, what: What, **note: object) -> None:
+        """Write down what can be proved again, should the disk be full just now."""
+        self.run = self.tools.journal.note(self.lease.run, what, **note)
+
+
+def _paused(job: Job | None) -> bool:
+    return job is not None and job.state.lower().startswith(("paused", "pausing"))

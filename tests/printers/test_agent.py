@@ -1,0 +1,325 @@
+"""The agent between a hub that can fail and a real OctoPrint; starts are counted by the printer."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from basis.errors import Conflict
+from printers.agent import MARKS, Agent, AgentConfig, Happening
+from printers.octoprint import OctoPrint
+from printers.protocol import ReportEvent
+from router.states import Run
+from tests.support.agent_process import agent_process, config
+from tests.support.hub_stand_in import Fault, HubStandIn, RunRow, hub_served
+from tests.support.octoprint_fixtures import Farm, dwells
+
+pytestmark = pytest.mark.octoprint
+
+ENDED = (Run.PRINTED, Run.FAILED, Run.RELEASED, Run.UNKNOWN)
+
+
+def gcode(seconds: float = 1.0) -> bytes:
+    """A print of so many seconds that the guard lets through."""
+    head = ["G90", "M83", "G28", "G1 X10 Y10 Z0.2 F6000", "G1 X20 E1 F6000"]
+    return "\n".join([*head, *["G4 P50"] * round(seconds * 20), ""]).encode()
+
+
+@pytest.fixture
+def hub() -> HubStandIn:
+    return HubStandIn("ender")
+
+
+@pytest.fixture
+def address(hub: HubStandIn) -> Iterator[str]:
+    with hub_served(hub) as url:
+        yield url
+
+
+@pytest.fixture
+def printers(farm: Farm) -> dict[str, tuple[str, str]]:
+    """The first server of the farm, free."""
+    instance = farm.fresh(0)
+    return {"ender": (instance.url, instance.api_key)}
+
+
+@contextmanager
+def running(given: AgentConfig, **more: Callable[..., object]) -> Iterator[Agent]:
+    """An agent in a thread of this process; what it says is printed for a test that fails."""
+    stop = threading.Event()
+    agent = Agent(given, on_event=said, **more)  # type: ignore[arg-type]
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        yield agent
+    finally:
+        stop.set()
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+def said(what: Happening) -> None:
+    print(what.level, what.printer, what.text)  # noqa: T201
+
+
+def until(met: Callable[[], bool], limit_s: float = 15.0) -> None:
+    end = time.monotonic() + limit_s
+    while not met():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def ready(agent: Agent) -> bool:
+    """Whether its one printer could take work."""
+    return [view.ready for view in agent.snapshot().printers] == [True]
+
+
+def events(run: RunRow) -> list[ReportEvent]:
+    return [report.event for report in run.said]
+
+
+def test_a_run_from_lease_to_the_end(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    seen: list[str] = []
+    hub.order("ender", gcode(1.5))
+    with running(config(address, tmp_path / "agent", printers), at=seen.append) as agent:
+        run = hub.wait_state(Run.PRINTING)
+        until(lambda: agent.snapshot().printers[0].progress_ppm > 0)
+        assert agent.snapshot().printers[0].title == "cube 1.0"
+        hub.wait_state(Run.PRINTED)
+        until(lambda: "after_report" in seen)
+        until(lambda: ready(agent))
+    assert list(dict.fromkeys(seen)) == list(MARKS)
+    assert events(run) == [ReportEvent.STARTED, ReportEvent.FINISHED]
+    assert run.said[-1].print_s in (1, 2)
+    assert run.said[-1].progress_ppm == 1_000_000
+    assert farm.prints(0, run.lease.path) == 1
+    assert not hub.printers["ender"].clear
+    file = OctoPrint(printers["ender"][0], api_key=printers["ender"][1]).file(run.lease.path)
+    assert file is not None
+    assert file.userdata["run"] == str(run.lease.run)
+    assert list((tmp_path / "agent" / "gcode").iterdir()) == []
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_killed_at_any_line_it_starts_at_most_once_and_forgets_nothing(
+    mark: str,
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(0.6))
+    folder = tmp_path / "agent"
+    with agent_process(hub=address, folder=folder, printers=printers, at=mark) as process:
+        assert process.wait(20) == -9
+    with running(config(address, folder, printers)) as agent:
+        run = hub.wait_state(*ENDED)
+        until(lambda: ready(agent))
+    expected = Run.UNKNOWN if mark == "after_intent" else Run.PRINTED
+    assert run.state is expected
+    assert len(hub.runs) == 1
+    assert farm.prints(0, run.lease.path) == (0 if mark == "after_intent" else 1)
+
+
+def test_octoprint_killed_in_mid_print_is_unclear_and_never_started_again(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(20))
+    hub.order("ender", gcode(0.5))
+    with running(config(address, tmp_path / "agent", printers)) as agent:
+        run = hub.wait_state(Run.PRINTING)
+        farm.kill(0)
+        farm.start()
+        hub.wait_state(Run.UNKNOWN)
+        assert events(run) == [ReportEvent.STARTED, ReportEvent.UNCLEAR]
+        until(lambda: ready(agent))
+        time.sleep(0.5)
+    assert farm.prints(0, run.lease.path) == 1
+    assert len(hub.runs) == 1
+
+
+@pytest.mark.parametrize("kind", ["lost", "dropped", "twice", "proxy", "failing"])
+def test_every_call_may_fail_twice(
+    kind: str,
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(0.5))
+    calls = ("hello", "ask", "gcode", "permit", "beat", "report")
+    hub.faults = [Fault(where=call, kind=kind, times=2) for call in calls]
+    hub.faults.append(Fault(where="gcode", kind="cut"))
+    with running(config(address, tmp_path / "agent", printers), chance=lambda: 0.0):
+        run = hub.wait_state(*ENDED)
+    assert run.state is Run.PRINTED
+    assert len(hub.runs) == 1
+    assert farm.prints(0, run.lease.path) == 1
+
+
+def test_the_hub_may_be_away_while_it_prints(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.lease_s = 1
+    hub.order("ender", gcode(2.5))
+    with running(config(address, tmp_path / "agent", printers)):
+        run = hub.wait_state(Run.PRINTING)
+        hub.away = True
+        until(lambda: farm.prints(0, run.lease.path, "PrintDone") == 1)
+        hub.expire()
+        assert run.state is Run.UNKNOWN
+        hub.away = False
+        hub.wait_state(Run.PRINTED)
+    assert events(run)[-1] is ReportEvent.FINISHED
+    assert farm.prints(0, run.lease.path) == 1
+
+
+def test_stop_cancels_our_print(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(20))
+    with running(config(address, tmp_path / "agent", printers)):
+        run = hub.wait_state(Run.PRINTING)
+        run.stop = True
+        hub.wait_state(Run.FAILED)
+    assert "cancelled" in run.said[-1].evidence
+    assert farm.prints(0, run.lease.path, "PrintFailed") == 1
+
+
+def test_a_full_disk_means_not_starting(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(0.5))
+    folder = tmp_path / "agent"
+    with agent_process(hub=address, folder=folder, printers=printers, at="after_permit", do="full"):
+        run = hub.wait_state(Run.FAILED)
+    assert run.never_started
+    assert "journal is full" in run.said[-1].evidence
+    with running(config(address, folder, printers)) as agent:  # there is room again
+        until(lambda: "pausing" in agent.snapshot().printers[0].text)
+    assert farm.prints(0, run.lease.path) == 0
+    assert run.state is Run.FAILED
+
+
+def test_a_permit_that_is_too_old_is_not_used(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.permit_s = 3
+    hub.order("ender", gcode(0.5))
+
+    def slow(mark: str) -> None:
+        if mark == "after_intent":
+            time.sleep(3.2)
+
+    with running(config(address, tmp_path / "agent", printers), at=slow):
+        run = hub.wait_state(Run.FAILED)
+    assert run.never_started
+    assert farm.prints(0, run.lease.path) == 0
+
+
+def test_a_local_print_is_left_alone(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
+    path = f"local/{tmp_path.name}.gcode"
+    local.upload(path, dwells(tmp_path, seconds=2), userdata={})
+    hub.order("ender", gcode(0.5))
+    marks: list[str] = []
+
+    def somebody_prints(mark: str) -> None:
+        marks.append(mark)
+        if mark == "after_permit" and marks.count(mark) == 1:
+            local.start(path)
+            assert local.started(path)
+
+    with running(config(address, tmp_path / "agent", printers), at=somebody_prints) as agent:
+        run = hub.wait_state(Run.FAILED)
+        assert run.never_started
+        assert not ready(agent)
+        until(lambda: farm.prints(0, path, "PrintDone") == 1)
+    assert farm.prints(0, path, "PrintFailed") == 0
+    assert farm.prints(0, run.lease.path) == 0
+
+
+def test_what_the_guard_refuses_goes_back(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(0.5) + b"M502\n")
+    with running(config(address, tmp_path / "agent", printers)) as agent:
+        run = hub.wait_state(Run.RELEASED)
+        until(lambda: "pausing" in agent.snapshot().printers[0].text)
+    assert "M502" in run.said[-1].evidence
+    assert run.said[-1].event is ReportEvent.RELEASED
+    assert farm.prints(0, run.lease.path) == 0
+
+
+def test_one_agent_a_folder_and_one_a_printer(
+    address: str, printers: dict[str, tuple[str, str]], tmp_path: Path
+) -> None:
+    first = config(address, tmp_path / "one", printers)
+    with running(first) as agent:
+        until(lambda: agent.snapshot().printers != ())
+        with pytest.raises(Conflict, match="folder"):
+            Agent(first).run(threading.Event())
+        with pytest.raises(Conflict, match="speaks for ender"):
+            Agent(config(address, tmp_path / "two", printers)).run(threading.Event())
+
+
+def test_a_printer_in_error_is_connected_once(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    hub.order("ender", gcode(20))
+    with running(config(address, tmp_path / "agent", printers)) as agent:
+        run = hub.wait_state(Run.PRINTING)
+        farm.send(0, "!!DEBUG:trigger_fatal_error_marlin")
+        hub.wait_state(Run.FAILED)
+        until(lambda: ready(agent))
+        farm.send(0, "!!DEBUG:trigger_fatal_error_marlin")
+        until(lambda: "Offline after error" in agent.snapshot().printers[0].text)
+        time.sleep(0.6)
+        assert not ready(agent)
+    assert events(run)[-1] is ReportEvent.FAILED
+    assert farm.prints(0, run.lease.path) == 1
