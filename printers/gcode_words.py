@@ -21,7 +21,7 @@ _WORD = re.compile(rb"([A-Z])" + _NUMBER + rb"?")
 _TEXTS: Mapping[str, re.Pattern[bytes]] = {
     "M115": re.compile(rb"(?:U\d{1,3}(?:\.\d{1,3}){1,3})?"),
     "M117": re.compile(rb"(?!.*[GMNT] *[-+.\d])[A-Za-z0-9 .,_%/+=!?-]*"),
-    "M862.3": re.compile(rb'P ?"[A-FH-Z0-9_]{1,20}"'),
+    "M862.3": re.compile(rb'(?!.*[GMNT]\d)P ?"[A-Z0-9_.]{1,20}"'),
 }
 
 Values = Mapping[str, float | None]
