@@ -181,25 +181,26 @@ def read_result(folder: Path, name: str, *, limit_bytes: int) -> bytes:
     file that the child could not see. Raises NotFound for anything but a plain file of one name,
     TooLarge over `limit_bytes`.
     """
+    if size_of_result(folder, name) > limit_bytes:
+        raise TooLarge(f"{name!r} is larger than {limit_bytes} bytes")
+    return (folder / name).read_bytes()
+
+
+def size_of_result(folder: Path, name: str) -> int:
+    """The size in bytes of the plain file `name` that a child left in its job folder; from then on
+    the file is safe to open, for nothing of the job is left to change it.
+
+    Raises NotFound for anything but a plain file of one name.
+    """
     if "/" in name or name in ("", ".", ".."):
         raise NotFound(f"{name!r} is not the name of a file in the job folder")
-    # NONBLOCK: opening a pipe that nobody writes to would wait for ever.
-    how = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(folder / name, how)
+        about = (folder / name).lstat()
     except OSError as exc:
         raise NotFound(f"the job left no readable file {name!r}: {exc.strerror}") from exc
-    try:
-        about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
-            raise NotFound(f"the job left something else than a plain file as {name!r}")
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(limit_bytes + 1)
-    finally:
-        os.close(handle)
-    if len(content) > limit_bytes:
-        raise TooLarge(f"{name!r} is larger than {limit_bytes} bytes")
-    return content
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
+        raise NotFound(f"the job left something else than a plain file as {name!r}")
+    return about.st_size
 
 
 def python_paths() -> tuple[Path, ...]:

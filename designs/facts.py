@@ -24,6 +24,16 @@ class UnitSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileLimits:
+    """What a mesh file may hold. The defaults are measured: five million triangles in 1.5 GB."""
+
+    file_bytes: int = 256_000_000
+    triangles: int = 5_000_000
+    inflated_bytes: int = 200_000_000  # of a 3MF
+    instances: int = 1_000  # placed meshes in a 3MF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """Something the designer should know. `code` is a stable word, `text` a sentence."""
 
@@ -58,7 +68,7 @@ class MeshFacts:
     euler: int  # V − E + F: 2 − 2·holes for one closed body
     overhang_area_mm2: float  # leans over 45° and does not lie on the bed
     flat_base_area_mm2: float  # lies on the bed
-    unit: str  # of the file's numbers
+    unit: str  # of the file's numbers, by its name in 3MF: "millimeter", "inch", …
     unit_source: UnitSource
     warnings: tuple[Remark, ...]
 

@@ -9,22 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from designs.facts import UnitSource
+from designs.facts import FileLimits, UnitSource
 from designs.mesh import MeshRefused
 from designs.obj import read_obj
 from designs.stl import read_stl
 from designs.threemf import read_3mf
 from designs.topology import Corners
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileLimits:
-    """What a mesh file may hold. The defaults are measured: five million triangles in 1.5 GB."""
-
-    file_bytes: int = 256_000_000
-    triangles: int = 5_000_000
-    inflated_bytes: int = 200_000_000  # of a 3MF
-    instances: int = 1_000  # placed meshes in a 3MF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +52,7 @@ def read(name: str, data: memoryview, *, limits: FileLimits) -> Read:
 
 def _stl(data: memoryview, limits: FileLimits) -> Read:
     corners = read_stl(data, most_triangles=limits.triangles)
-    return Read(corners=corners, unit="mm", unit_source=UnitSource.FORMAT)
+    return Read(corners=corners, unit="millimeter", unit_source=UnitSource.FORMAT)
 
 
 def _3mf(data: memoryview, limits: FileLimits) -> Read:
@@ -77,7 +67,7 @@ def _3mf(data: memoryview, limits: FileLimits) -> Read:
 
 def _obj(data: memoryview, limits: FileLimits) -> Read:
     corners = read_obj(data, most_triangles=limits.triangles)
-    return Read(corners=corners, unit="mm", unit_source=UnitSource.FORMAT)
+    return Read(corners=corners, unit="millimeter", unit_source=UnitSource.FORMAT)
 
 
 READERS: Mapping[str, Callable[[memoryview, FileLimits], Read]] = {
