@@ -12,10 +12,23 @@ from basis.errors import Invalid
 from printers.gcode import FLAVOURS, GcodeRefused, Guard, check_lines
 from printers.materials import MATERIALS, Material, material
 
-__all__ = ["COMMON", "MATERIALS", "PROCESSES", "Choices", "Material", "Profile", "material"]
+__all__ = [
+    "COMMON",
+    "MATERIALS",
+    "PROCESSES",
+    "SKIRT_UM",
+    "Choices",
+    "Material",
+    "Profile",
+    "margin_um",
+    "material",
+]
 
 PROCESSES = frozenset({"FFF"})
 MAX_CODE_CHARS = 8_000
+
+SKIRT_UM = 2_000
+"""Gap between the part and the line that primes the nozzle around it, where there is no brim."""
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,80}")
 
@@ -88,6 +101,11 @@ class Profile(_Plain):
             _between(name, getattr(self, name), low, high)
         for name in ("start_gcode", "end_gcode"):
             self._check_code(name, getattr(self, name))
+
+    @property
+    def first_line_um(self) -> int:
+        """Width of a line of the first layer: 5 % wider than the nozzle, to stick."""
+        return self.nozzle_um * 21 // 20
 
     def guard(self) -> Guard:
         """What no G-code for this printer may pass."""
@@ -162,6 +180,13 @@ class Choices(_Plain):
         _between("infill_pct", self.infill_pct, 0, 100)
         _between("perimeters", self.perimeters, 1, 20)
         _between("brim_mm", self.brim_mm, 0, 20)
+
+
+def margin_um(profile: Profile, choices: Choices) -> int:
+    """Room the print needs on each side of the part: its brim or skirt, and the line itself."""
+    if choices.brim_mm:
+        return choices.brim_mm * 1000 + profile.first_line_um
+    return SKIRT_UM + 2 * profile.first_line_um
 
 
 def _one_of(name: str, value: object, known: frozenset[Any]) -> None:

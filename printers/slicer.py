@@ -34,10 +34,10 @@ from basis import jail
 from basis.errors import Invalid, NotFound, TooLarge, Unavailable
 from basis.jail import Ended, How, Limits
 from basis.units import ceil_div
-from printers.capability import Choices, Profile, material
+from printers.capability import Choices, Profile, margin_um, material
 from printers.estimates import estimates
 from printers.gcode import Measured, measure
-from printers.slicer_ini import BadSettings, job_ini, margin_um
+from printers.slicer_ini import BadSettings, job_ini
 
 __all__ = ["BadSettings", "Sliced", "cache_key", "engine_version", "job_ini", "slice_plate"]
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 
 from basis.errors import Invalid
 from basis.units import ceil_div
-from printers.capability import Choices, Material, Profile, material
+from printers.capability import SKIRT_UM, Choices, Material, Profile, margin_um, material
 
-SKIRT_UM = 2_000
-"""Gap between the part and the line that primes the nozzle around it, where there is no brim."""
+__all__ = ["KEYS", "BadSettings", "job_ini", "margin_um", "render"]
 
 SHELL_UM = 800
 """Least thickness of a closed top and bottom."""
@@ -126,12 +125,6 @@ KEYS: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def margin_um(profile: Profile, choices: Choices) -> int:
-    """Room the print needs on each side of the part: its brim or skirt, and the line itself."""
-    line_um = _first_width_um(profile)
-    return choices.brim_mm * 1000 + line_um if choices.brim_mm else SKIRT_UM + 2 * line_um
-
-
 def job_ini(profile: Profile, choices: Choices) -> str:
     """The whole settings file for one plate, sorted by key: equal wishes give equal text.
 
@@ -242,7 +235,7 @@ def _part(profile: Profile, choices: Choices) -> dict[str, str]:
         "layer_height": _mm(layer_um),
         "first_layer_height": _mm(first_um),  # in mm: a percentage is misread
         "extrusion_width": _mm(profile.nozzle_um * 9 // 8),
-        "first_layer_extrusion_width": _mm(_first_width_um(profile)),
+        "first_layer_extrusion_width": _mm(profile.first_line_um),
         "perimeters": str(choices.perimeters),
         "fill_density": f"{choices.infill_pct}%",
         # The slicer fills to 100 % with straight lines only.
@@ -277,10 +270,6 @@ def _pace(profile: Profile) -> dict[str, str]:
         "first_layer_speed": str(max(5, profile.print_mm_s // 3)),
         "travel_speed": str(profile.travel_mm_s),
     }
-
-
-def _first_width_um(profile: Profile) -> int:
-    return profile.nozzle_um * 21 // 20
 
 
 def _mm(um: int) -> str:

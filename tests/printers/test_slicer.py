@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from basis import jail
 from basis.errors import Invalid
 from printers import slicer
-from printers.capability import COMMON, Choices, Profile
+from printers.capability import COMMON, Choices, Profile, margin_um
 from printers.gcode import GcodeRefused, measure
 from printers.slicer import (
     BadMesh,
@@ -33,7 +33,7 @@ from printers.slicer import (
     job_ini,
     slice_plate,
 )
-from printers.slicer_ini import KEYS, margin_um, render
+from printers.slicer_ini import KEYS, render
 from tests.support.solids import ball, box, cone, stl, write_stl
 
 pytestmark = pytest.mark.slicer
