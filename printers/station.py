@@ -144,6 +144,8 @@ class Station(threading.Thread):
         try:
             job = self.tools.octoprint.job()
             self._unclear_after_all(job)
+        except PrinterRefused as exc:
+            return False, f"{exc}: is the key of printer {self.printer} right, and may it print?"
         except PrinterError as exc:
             return False, str(exc)
         if job.state.lower().startswith("offline after error"):

@@ -1,0 +1,236 @@
+"""`designhub agent`: run an agent beside printers, with a live view or a log.
+
+designhub agent --hub https://hub.example --token dha_… --printer ender=http://octopi.local,KEY
+designhub agent --config agent.toml --json
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from basis import clock
+from basis.errors import HubError
+from basis.settings import AGENT_PREFIX
+from printers.agent import Agent, AgentConfig, Happening, PrinterAt, Snapshot, View
+from printers.agent_config import load
+from printers.hub import HubClient, HubRefused, HubSilent, HubUnreachable, TokenRefused
+from printers.octoprint import OctoPrint, PrinterBusy, PrinterError, PrinterRefused
+from printers.protocol import Hello
+
+FRAMES_PER_S = 4
+COLOURS = {"info": "", "warning": "yellow", "error": "bold red"}
+
+
+@click.command()
+@click.option("--config", metavar="FILE", default="", help="TOML file with any of these settings.")
+@click.option("--hub", metavar="URL", default="", help="Address of the hub.")
+@click.option("--token", metavar="TOKEN", default="", help="The agent's token from the hub.")
+@click.option("--folder", metavar="DIR", default="", help="Where the journal is kept.")
+@click.option(
+    "--printer",
+    "printers",
+    metavar="NAME=URL,KEY",
+    multiple=True,
+    help="A printer's name in the hub, its OctoPrint's address and API key. Repeat for more.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Log as JSON, one object a line.")
+@click.option("--check", is_flag=True, help="Try the hub and every printer, then end.")
+def agent(
+    config: str,
+    hub: str,
+    token: str,
+    folder: str,
+    printers: tuple[str, ...],
+    as_json: bool,
+    check: bool,
+) -> None:
+    """Take work from a hub for the printers beside this machine.
+
+    Every option may also be given as DESIGNHUB_AGENT_<NAME>. A token or key among the options can
+    be seen by other users of this machine: a file or variables keep it to yourself.
+    """
+    options = {"config": config, "hub": hub, "token": token, "folder": folder}
+    given = options | {"printers": " ".join(printers)}
+    try:
+        run_agent(given, as_json=as_json, check=check)
+    except HubError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+def run_agent(
+    options: Mapping[str, str],
+    *,
+    as_json: bool = False,
+    check: bool = False,
+    stop: threading.Event | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> None:
+    """Run an agent until it is interrupted, or `stop` is set.
+
+    options : by the names of `agent_config.AgentSettings`; "" counts as not given.
+    environ : where DESIGNHUB_AGENT_* are read from; this process's environment by default.
+
+    Raises a HubError whose message says what to change.
+    """
+    loaded = load(_ours(environ), options)
+    console = Console(stderr=True)
+    for warning in loaded.warnings:
+        _line(
+            Happening(at=clock.now(), level="warning", printer="", text=warning), as_json, console
+        )
+    if check:
+        _checked(loaded.agent)
+        return
+    ending = stop or threading.Event()
+    with _until_interrupted(ending):
+        if as_json or not sys.stdout.isatty():
+            log = Console()
+            Agent(loaded.agent, on_event=lambda what: _line(what, as_json, log)).run(ending)
+        else:
+            _with_screen(loaded.agent, ending)
+
+
+def _ours(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The agent's own variables: the only look at the environment on the printer side."""
+    given = os.environ if environ is None else environ
+    return {name: text for name, text in given.items() if name.startswith(AGENT_PREFIX)}
+
+
+def _checked(config: AgentConfig) -> None:
+    """Say of the hub and every printer whether it can be worked with; the first fault is raised."""
+    client = HubClient(
+        config.hub_url,
+        token=config.token,
+        connect_s=config.connect_s,
+        ca_file=config.ca_file,
+        proxy=config.proxy,
+    )
+    try:
+        welcome = client.hello(Hello(program="designhub-agent check"))
+    except TokenRefused as exc:
+        raise click.ClickException(f"{exc}: change --token or {AGENT_PREFIX}TOKEN") from exc
+    except (HubUnreachable, HubSilent) as exc:
+        raise click.ClickException(f"{exc}: is --hub or {AGENT_PREFIX}HUB right?") from exc
+    except HubRefused as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"hub: answers, and knows this agent as {welcome.name}")
+    ours = {brief.name for brief in welcome.printers}
+    for name, given in config.printers.items():
+        address = PrinterAt(*given)
+        if name not in ours and name not in {str(brief.printer) for brief in welcome.printers}:
+            there = ", ".join(sorted(ours)) or "none"
+            raise click.ClickException(f"printer {name}: the hub gives this token only: {there}")
+        octoprint = OctoPrint(address.url, api_key=address.api_key)
+        try:
+            state = octoprint.connection()
+            octoprint.file("designhub/check.gcode")
+        except PrinterRefused as exc:
+            raise click.ClickException(
+                f"printer {name}: {exc}: change its key: a user's API key from OctoPrint's settings"
+            ) from exc
+        except (PrinterError, PrinterBusy) as exc:
+            raise click.ClickException(f"printer {name}: {exc}: is its address right?") from exc
+        click.echo(f"printer {name}: OctoPrint {octoprint.version()}, {state}")
+
+
+@contextmanager
+def _until_interrupted(ending: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the agent in order; a print under way goes on without it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_: int, __: FrameType | None) -> None:
+        ending.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _line(what: Happening, as_json: bool, console: Console) -> None:
+    if as_json:
+        said = {"at": clock.iso(what.at), "level": what.level, "text": what.text}
+        if what.printer:
+            said["printer"] = what.printer
+        click.echo(json.dumps(said))
+        return
+    where = f"{what.printer}: " if what.printer else ""
+    console.print(
+        f"{what.at:%H:%M:%S} {where}{what.text}",
+        style=COLOURS[what.level],
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _with_screen(config: AgentConfig, ending: threading.Event) -> None:
+    console = Console()
+    working = Agent(config, on_event=lambda what: _line(what, False, console))
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            working.run(ending)
+        except BaseException as exc:
+            failed.append(exc)
+            ending.set()
+
+    thread = threading.Thread(target=work, name="agent")
+    with Live(
+        console=console,
+        get_renderable=lambda: screen(working.snapshot()),
+        refresh_per_second=FRAMES_PER_S,
+    ):
+        thread.start()
+        while not ending.wait(1.0):
+            pass
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def screen(now: Snapshot) -> Table:
+    """All printers at one glance."""
+    table = Table(
+        title="DesignHub agent",
+        caption=f"hub: {escape(now.hub)}; next question in {now.again_s:.0f} s",
+        expand=True,
+    )
+    for heading in ("printer", "state", "job", "progress", "left"):
+        table.add_column(heading, overflow="fold")
+    for view in now.printers:
+        table.add_row(*map(escape, _row(view)))
+    return table
+
+
+def _row(view: View) -> tuple[str, str, str, str, str]:
+    state = "free" if view.ready and not view.why_not else view.text
+    if view.ready and view.why_not:
+        state = f"free; {view.why_not}"
+    if view.run is None:
+        return view.name, state, "", "", ""
+    left = "" if view.seconds_left is None else _duration(view.seconds_left)
+    done = round(view.progress_ppm / 10_000)
+    bar = "█" * (done // 10) + "·" * (10 - done // 10)
+    return view.name, state, view.title, f"{bar} {done} %", left
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(max(0, seconds), 3_600)
+    return f"{hours} h {rest // 60:02} min" if hours else f"{rest // 60} min {rest % 60:02} s"
