@@ -7,7 +7,6 @@ killed if it does not.
 
 import logging
 import os
-import select
 import selectors
 import signal
 import subprocess
@@ -187,22 +186,27 @@ class Transfer:
         SIGTERM comes first because git then removes its quarantine. Git is not reaped before its
         whole group was killed: until then its id cannot be anybody else's.
         """
-        watched = os.pidfd_open(self._child.pid)
-        try:
-            if not self._at_end or not _ends_within(watched, LAST_WORDS_S):
-                self._tell_to_stop()
-                _ends_within(watched, LAST_WORDS_S)
-        finally:
-            os.close(watched)
+        if not self._at_end or not self._silent_within(LAST_WORDS_S):
+            self._tell_to_stop()
+            self._silent_within(LAST_WORDS_S)
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
 
+    def _silent_within(self, seconds: float) -> bool:
+        """Whether all of git's processes ended in time: a pipe ends with the last that holds it.
 
-def _ends_within(watched: int, seconds: float) -> bool:
-    ear = select.poll()  # not `select`, which knows no descriptor past 1,023
-    ear.register(watched, select.POLLIN)
-    return bool(ear.poll(seconds * 1_000))
+        Waiting for the first process alone is not enough, for others may still be tidying up.
+        """
+        until = time.monotonic() + seconds
+        while self._ear.get_map() and (left := until - time.monotonic()) > 0:
+            for key, _ in self._ear.select(timeout=left):
+                said = os.read(key.fd, PIECE_BYTES)
+                if key.fileobj is self._err:
+                    self._said = (self._said + said)[-SAID_BYTES:]
+                if not said:
+                    self._ear.unregister(key.fileobj)
+        return not self._ear.get_map()
 
 
 def _write(pipe: IO[bytes], piece: bytes) -> None:

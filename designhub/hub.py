@@ -3,16 +3,18 @@
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import cast
 
-from designs.store import Store
-from flask import current_app
-from router.index import Index
+from flask import current_app, request
 
 from basis.blobs import Blobs
 from basis.db import Database
 from basis.settings import Settings
 from basis.tasks import Queue, make_queue
+from designs.push import Limits
+from designs.store import Store
+from router.index import Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Hub:
     queue: Queue
     store: Store
     index: Index
+    held: BoundedSemaphore
+    """Places for questions of agents that wait for work; each holds a thread of the server."""
 
     def close(self) -> None:
         """Close what holds connections and child processes."""
@@ -41,14 +45,20 @@ def open_hub(settings: Settings) -> Hub:
         database=Database(settings.database, pool_size=settings.server_threads + 4),
         blobs=Blobs(settings.blobs_dir),
         queue=make_queue(url=settings.queue_url, folder=settings.data_dir),
-        store=Store(settings.repositories_dir),
+        store=Store(settings.repositories_dir, limits=_push_limits(settings)),
         index=Index(),
+        held=BoundedSemaphore(min(settings.held_questions, settings.server_threads // 2)),
     )
 
 
 def this_hub() -> Hub:
     """The hub of the request under way."""
     return cast(Hub, current_app.extensions["designhub"])
+
+
+def base_url() -> str:
+    """The address people use, without a slash at its end."""
+    return this_hub().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
 
 
 def secret_key(settings: Settings) -> str:
@@ -64,3 +74,12 @@ def secret_key(settings: Settings) -> str:
             path.hardlink_to(new)
         new.unlink()
     return path.read_text()
+
+
+def _push_limits(settings: Settings) -> Limits:
+    return Limits(
+        push_bytes=settings.push_bytes,
+        repository_bytes=settings.repository_bytes,
+        file_bytes=settings.file_bytes,
+        tree_files=settings.push_files,
+    )

@@ -53,6 +53,17 @@ def design_by_slug(
     return row
 
 
+def removed_design(session: Session, *, owner_id: UUID, slug: str) -> DesignRow | None:
+    """A design that its owner removed, if there is one of that name."""
+    return session.scalar(
+        select(DesignRow).where(
+            DesignRow.owner_id == owner_id,
+            DesignRow.slug == slug,
+            DesignRow.deleted_at.is_not(None),
+        )
+    )
+
+
 def may_see(design: DesignRow, reader_id: UUID | None) -> bool:
     """Whether somebody may see a design: a public one anybody, a private one its owner."""
     return design.visibility is Visibility.PUBLIC or design.owner_id == reader_id

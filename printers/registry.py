@@ -23,6 +23,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 CURRENCY = re.compile(r"[A-Z]{3}")
 AGENT_TOKEN = "dha_"  # noqa: S105 - the visible beginning of every agent's token
 MOST_SPOOL_MG = 20_000_000
+MOST_SLOTS = 16
 
 
 def create_workshop(
@@ -112,6 +113,8 @@ def load(
     """
     if material not in MATERIALS:
         raise Invalid(f"{material!r} is not a known material: {', '.join(sorted(MATERIALS))}")
+    if not 0 <= slot < MOST_SLOTS:
+        raise Invalid(f"slots are 0 to {MOST_SLOTS - 1}, got {slot}")
     if not 0 < left_mg <= MOST_SPOOL_MG:
         raise Invalid(f"a spool holds 1 mg to {MOST_SPOOL_MG // 1_000_000} kg, got {left_mg} mg")
     if not 0 <= price_per_kg_minor <= 10_000_000:

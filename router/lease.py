@@ -11,15 +11,16 @@ Who may rely on what:
 Every function repeats harmlessly with the same arguments, and none commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, union
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, NotAllowed, NotFound, NotYours
+from designs import queries as designs
 from printers import registry
 from printers.models import Bed, PrinterRow, SpoolRow
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, Word
@@ -27,6 +28,10 @@ from router import jobs
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, Job, JobEvent, Run
+
+PAUSED = "it takes no new work: its workshop paused it"
+NOT_CLEAR = "its bed is not clear: take the part off, then say that it is clear"
+NO_JOB = "no job waits for it"
 
 
 class BedNotClear(NotAllowed):
@@ -62,9 +67,9 @@ def take(
         busy.lease_until = now + timedelta(seconds=lease_s)
         return busy, ""
     if not printer.accepting:
-        return None, "it takes no new work: its workshop paused it"
+        return None, PAUSED
     if printer.bed is not Bed.CLEAR:
-        return None, "its bed is not clear: take the part off, then say that it is clear"
+        return None, NOT_CLEAR
     if _permit_still_out(session, RunRow.printer_id == printer_id, now=now):
         return None, "an earlier start permit has not run out yet"
     job = _next_job(session, printer, now=now)
@@ -120,7 +125,7 @@ def permit(
         raise Conflict(f"run {run_id} prints {job.gcode_sha256}, not {sha256}: fetch it again")
     printer = _printer(session, run.printer_id)
     if printer.bed is not Bed.CLEAR:
-        raise BedNotClear("the bed is not clear: take the part off, then say that it is clear")
+        raise BedNotClear(NOT_CLEAR)
     run_event(session, run, Event.PERMIT, actor=agent(agent_id), now=now)
     run.permitted_at, run.permit_until = now, now + timedelta(seconds=permit_s)
     run.lease_until = now + timedelta(seconds=lease_s)
@@ -214,6 +219,12 @@ def expire(session: Session, *, now: datetime, printer_id: UUID | None = None) -
     return len(rows)
 
 
+def any_late(session: Session, *, now: datetime) -> bool:
+    """Whether any lease ran out: asked often, so it writes nothing."""
+    late = select(RunRow.id).where(RunRow.state.in_(HELD), RunRow.lease_until < now)
+    return session.scalar(late.limit(1)) is not None
+
+
 def _moving(
     session: Session, run: RunRow, *, paused: bool, actor: str, now: datetime, note: str = ""
 ) -> None:
@@ -304,11 +315,57 @@ def _why_none(session: Session, printer_id: UUID) -> str:
         .limit(1)
     ).first()
     if waiting is None:
-        return "no job waits for it"
+        return NO_JOB
     return f"a job waits for {waiting[0]} {waiting[1]}: load it"
 
 
-def waiting_work(session: Session, printers: Mapping[UUID, object]) -> bool:
-    """Whether any job is ready for one of these printers: one statement, for held questions."""
-    asked = select(JobRow.id).where(JobRow.printer_id.in_(printers), JobRow.state == Job.READY)
-    return session.scalar(asked.limit(1)) is not None
+def worth_asking(session: Session, *, agent_id: UUID, printers: Collection[UUID]) -> set[UUID]:
+    """Printers for which `take` might have a run: one statement that writes nothing, so that an
+    idle agent's question costs next to nothing."""
+    ready = (
+        select(JobRow.printer_id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
+        .where(
+            JobRow.printer_id.in_(printers),
+            JobRow.state == Job.READY,
+            PrinterRow.accepting,
+            PrinterRow.bed == Bed.CLEAR,
+        )
+    )
+    # A run whose lease answer was lost is asked for again.
+    leased = select(RunRow.printer_id).where(
+        RunRow.printer_id.in_(printers), RunRow.agent_id == agent_id, RunRow.state == Run.LEASED
+    )
+    return set(session.scalars(union(ready, leased)))
+
+
+def idle_reason(printer: PrinterRow) -> str:
+    """Why a printer that is not worth asking for gets nothing, in words."""
+    if not printer.accepting:
+        return PAUSED
+    if printer.bed is not Bed.CLEAR:
+        return NOT_CLEAR
+    return NO_JOB
+
+
+def title(session: Session, job: JobRow) -> str:
+    """Design, version and part of a job, for the agent's screen."""
+    quote = (
+        select(QuoteRow.part_id)
+        .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
+        .where(OrderRow.id == job.order_id)
+    )
+    part, version, design = designs.part(session, session.scalars(quote).one())
+    return f"{design.title}: {part.name} ({version.commit[:10]})"
+
+
+def run_of_agent(session: Session, *, run_id: UUID, agent_id: UUID) -> tuple[RunRow, JobRow]:
+    """A run that the agent holds, with its job: what it may fetch. Raises NotFound."""
+    row = session.execute(
+        select(RunRow, JobRow)
+        .join(JobRow, JobRow.id == RunRow.job_id)
+        .where(RunRow.id == run_id, RunRow.agent_id == agent_id, RunRow.state.in_(OPEN))
+    ).first()
+    if row is None:
+        raise NotFound(f"this agent has no open run {run_id}")
+    return row[0], row[1]

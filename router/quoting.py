@@ -1,6 +1,6 @@
 """From a maker's wish to ranked quotes, near misses and refusals: reads rows and memory only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -63,6 +63,8 @@ class Answer:
     """Quotes best first, then those nearly possible, then those that are not."""
 
     quotes: tuple[QuoteRow, ...]
+    offers: Mapping[UUID, Offer]
+    """The printers of the quotes, by id."""
     near_misses: tuple[Refusal, ...]
     refusals: tuple[Refusal, ...]
 
@@ -109,7 +111,8 @@ def quotes_for(
     refused.sort(key=lambda each: (each.distance_m, each.offer.printer))
     near = tuple(each for each in refused if is_near_miss(each.reasons))
     far = tuple(each for each in refused if not is_near_miss(each.reasons))
-    return Answer(quotes=rows, near_misses=near[:20], refusals=far[:50])
+    offered = {each.offer.printer: each.offer for each in found[:wanted]}
+    return Answer(quotes=rows, offers=offered, near_misses=near[:20], refusals=far[:50])
 
 
 def recomputed(row: QuoteRow) -> Quote:

@@ -518,7 +518,12 @@ class BookEntry(Message):
     seq: int
     key: str
     kind: str
-    entry: dict[str, Any]
+    at: str
+    recorded: str
+    by: str
+    body: dict[str, Any]
+    prev: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,101 @@
+"""Who may see and do what to which thing: asked by API and pages alike, before any verb."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from basis.errors import NotFound, NotYours
+from designhub.auth import Caller
+from designhub.models import AccountRow
+from designs import queries as designs
+from designs.models import DesignRow, PartRow, VersionRow
+from printers import queries as printers
+from printers.models import PrinterRow, WorkshopRow
+from router.models import JobRow, OrderRow
+
+
+def reader(caller: Caller | None) -> UUID | None:
+    """Whose private things a caller may see."""
+    return None if caller is None else caller.id
+
+
+def owner_id(session: Session, name: str) -> UUID:
+    """The account behind a name in an address. Raises NotFound."""
+    found = session.scalar(select(AccountRow.id).where(AccountRow.name == name))
+    if found is None:
+        raise NotFound(f"there is nobody called {name!r} here")
+    return found
+
+
+def names_of(session: Session, ids: set[UUID]) -> dict[UUID, str]:
+    """The names of accounts: one statement for a whole page."""
+    rows = session.execute(select(AccountRow.id, AccountRow.name).where(AccountRow.id.in_(ids)))
+    return dict(rows.tuples().all())
+
+
+def design(session: Session, caller: Caller | None, *, owner: str, name: str) -> DesignRow:
+    """A design that the caller may see. Raises NotFound."""
+    return designs.design_by_slug(
+        session, owner_id=owner_id(session, owner), slug=name, reader_id=reader(caller)
+    )
+
+
+def own_design(session: Session, caller: Caller, *, owner: str, name: str) -> DesignRow:
+    """A design that the caller may change. Raises NotFound, NotYours."""
+    row = design(session, caller, owner=owner, name=name)
+    if row.owner_id != caller.id:
+        raise NotYours(f"{owner}/{name} is {owner}'s: only they may change it")
+    return row
+
+
+def part(
+    session: Session, caller: Caller | None, part_id: int
+) -> tuple[PartRow, VersionRow, DesignRow]:
+    """A part of a design that the caller may see. Raises NotFound."""
+    found = designs.part(session, part_id)
+    if found[2].deleted_at is not None or not designs.may_see(found[2], reader(caller)):
+        raise NotFound(f"there is no part {part_id}")
+    return found
+
+
+def own_workshop(session: Session, caller: Caller, name: str) -> WorkshopRow:
+    """A workshop that the caller runs. Raises NotFound, NotYours."""
+    row = printers.workshop(session, name)
+    if row.owner_id != caller.id and not caller.operator:
+        raise NotYours(f"the workshop {name!r} is not yours")
+    return row
+
+
+def own_printer(session: Session, caller: Caller, printer_id: UUID) -> PrinterRow:
+    """A printer of a workshop that the caller runs. Raises NotFound, NotYours."""
+    row = printers.printer(session, printer_id)
+    if row.workshop.owner_id != caller.id and not caller.operator:
+        raise NotYours(f"the printer {row.name!r} is not yours")
+    return row
+
+
+def job_roles(session: Session, caller: Caller, job_id: UUID) -> frozenset[str]:
+    """What the caller is to a job: `maker`, `workshop`, both. Raises NotFound for a stranger, to
+    whom it looks like no job at all."""
+    row = session.execute(
+        select(OrderRow.maker_id, WorkshopRow.owner_id)
+        .join(JobRow, JobRow.order_id == OrderRow.id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
+        .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
+        .where(JobRow.id == job_id)
+    ).first()
+    roles = set()
+    if row is not None and row[0] == caller.id:
+        roles.add("maker")
+    if row is not None and (row[1] == caller.id or caller.operator):
+        roles.add("workshop")
+    if not roles:
+        raise NotFound(f"there is no job {job_id}, or none of yours")
+    return frozenset(roles)
+
+
+def need_role(roles: frozenset[str], *wanted: str) -> None:
+    """Raises NotYours when the caller is none of `wanted` to the job."""
+    if not roles & set(wanted):
+        raise NotYours(f"only the {' or the '.join(wanted)} may say this of the job")

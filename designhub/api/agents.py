@@ -1,0 +1,218 @@
+"""What agents say and ask: the hub's side of `printers.protocol`."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from flask import Blueprint, g, send_file
+from flask.typing import ResponseReturnValue
+
+from basis import clock
+from basis.errors import Invalid, NotYours, Unavailable
+from designhub.api.openapi import describes, said
+from designhub.auth import agent_only
+from designhub.hub import Hub, this_hub
+from printers import protocol, queries, registry
+from printers.models import PrinterRow
+from router import lease
+from router.models import JobRow, RunRow
+
+bp = Blueprint("agents_api", __name__, url_prefix="/api/v1")
+
+SEEN_EVERY_S = 20
+"""How often a poll is written down: a poll that changes nothing writes nothing."""
+
+LOOK_EVERY_S = 0.25
+"""How often a held question looks whether a job became ready."""
+
+MOST_WAIT_S = 25
+
+
+@bp.post("/agents/me/hello")
+@describes("Greet the hub", takes=protocol.Hello, gives=protocol.Welcome, who="agent")
+@agent_only
+def hello() -> ResponseReturnValue:
+    """Which printers the agent speaks for, with the limits its G-code is checked against."""
+    hub, asked, agent = this_hub(), said(protocol.Hello), g.agent
+    if asked.protocol != protocol.VERSION:
+        raise Invalid(
+            f"this hub speaks version {protocol.VERSION} of the agents' protocol, not"
+            f" {asked.protocol}: install the agent that it offers at /downloads/"
+        )
+    with hub.database.reading() as session:
+        printers = queries.printers_of(session, agent.id)
+    return protocol.Welcome(
+        agent=agent.id,
+        name=agent.name,
+        printers=[
+            protocol.PrinterBrief(printer=row.id, name=row.name, profile=row.profile)
+            for row in printers
+        ],
+        beat_s=hub.settings.beat_s,
+        lease_s=hub.settings.lease_s,
+    ).to_json()
+
+
+@bp.post("/agents/me/ask")
+@describes("Is there work?", takes=protocol.Question, gives=protocol.Answer, who="agent")
+@agent_only
+def ask() -> ResponseReturnValue:
+    """Runs for idle printers, leased from now on; without any, when to ask again. With `wait_s`
+    the question may be held open until there is work."""
+    hub, asked = this_hub(), said(protocol.Question)
+    until = time.monotonic() + min(max(0, asked.wait_s), MOST_WAIT_S)
+    answer = _answer(hub, asked)
+    if answer.work or not any(each.ready for each in asked.printers):
+        return answer.to_json()
+    with _may_hold(hub) as held:
+        while held and not answer.work and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_S)  # no database session is open meanwhile
+            answer = _answer(hub, asked)
+    return answer.to_json()
+
+
+@bp.get("/runs/<uuid:run_id>/gcode")
+@describes("Fetch a run's G-code", media="text/x.gcode", who="agent")
+@agent_only
+def gcode(run_id: UUID) -> ResponseReturnValue:
+    """The whole file, or with `Range` the rest of it; its sha256 stands in the lease."""
+    hub = this_hub()
+    with hub.database.reading() as session:
+        _, job = lease.run_of_agent(session, run_id=run_id, agent_id=g.agent.id)
+    if job.gcode_sha256 is None:
+        raise Unavailable(f"job {job.id} has no G-code")
+    answer = send_file(
+        hub.blobs.path(job.gcode_sha256),
+        mimetype="text/x.gcode",
+        conditional=True,
+        etag=job.gcode_sha256,
+        max_age=0,
+    )
+    answer.headers["Content-Disposition"] = "attachment"
+    return answer
+
+
+@bp.post("/runs/<uuid:run_id>/permit")
+@describes("May it start?", takes=protocol.PermitAsk, gives=protocol.Permit, who="agent")
+@agent_only
+def permit(run_id: UUID) -> ResponseReturnValue:
+    """The single right to start. Asking again gives the same permit with the seconds left."""
+    hub, asked = this_hub(), said(protocol.PermitAsk)
+    with hub.database.writing() as session:
+        good_s = lease.permit(
+            session,
+            run_id=run_id,
+            agent_id=g.agent.id,
+            fence=asked.fence,
+            sha256=asked.sha256,
+            now=clock.now(),
+            permit_s=hub.settings.permit_s,
+            lease_s=hub.settings.lease_s,
+        )
+    return protocol.Permit(run=run_id, fence=asked.fence, good_s=good_s).to_json()
+
+
+@bp.post("/runs/<uuid:run_id>/beat")
+@describes("A sign of life", takes=protocol.Beat, gives=protocol.BeatAnswer, who="agent")
+@agent_only
+def beat(run_id: UUID) -> ResponseReturnValue:
+    """Progress and renewal; the answer is "on" or "stop"."""
+    hub, asked = this_hub(), said(protocol.Beat)
+    with hub.database.writing() as session:
+        word = lease.renew(
+            session,
+            run_id=run_id,
+            agent_id=g.agent.id,
+            fence=asked.fence,
+            beat=asked,
+            now=clock.now(),
+            lease_s=hub.settings.lease_s,
+        )
+    settings = hub.settings
+    return protocol.BeatAnswer(
+        word=word, beat_s=settings.beat_s, lease_s=settings.lease_s
+    ).to_json()
+
+
+@bp.post("/runs/<uuid:run_id>/report")
+@describes("What became of it", takes=protocol.Report, gives=protocol.Reported, who="agent")
+@agent_only
+def report(run_id: UUID) -> ResponseReturnValue:
+    """Evidence about a run; repeating it, or coming too late, changes nothing."""
+    asked = said(protocol.Report)
+    with this_hub().database.writing() as session:
+        run = lease.report(session, run_id=run_id, agent_id=g.agent.id, said=asked, now=clock.now())
+    return protocol.Reported(run=run.id, state=run.state.value).to_json()
+
+
+def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
+    agent, now = g.agent, clock.now()
+    ready = [each.printer for each in asked.printers if each.ready]
+    with hub.database.reading() as session:
+        rows = {row.id: row for row in queries.printers_of(session, agent.id)}
+        foreign = [str(each.printer) for each in asked.printers if each.printer not in rows]
+        if foreign:
+            raise NotYours(f"this agent does not speak for {', '.join(foreign)}: enrol it again")
+        worth = lease.worth_asking(session, agent_id=agent.id, printers=ready)
+    texts = {each.printer: each.text for each in asked.printers}
+    news = any(_is_news(rows[printer], text) for printer, text in texts.items())
+    work, why_not = [], {str(each): lease.idle_reason(rows[each]) for each in ready}
+    if worth or news:
+        with hub.database.writing() as session:
+            if news:
+                registry.seen(session, agent_id=agent.id, states=texts, now=now)
+            for printer_id in sorted(worth):
+                run, why = lease.take(
+                    session,
+                    printer_id=printer_id,
+                    agent_id=agent.id,
+                    now=now,
+                    lease_s=hub.settings.lease_s,
+                )
+                why_not[str(printer_id)] = why
+                if run is not None:
+                    job = session.get_one(JobRow, run.job_id)
+                    work.append(_lease(run, job, title=lease.title(session, job), hub=hub))
+    again_s = hub.settings.poll_s * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load
+    return protocol.Answer(
+        work=work,
+        again_s=round(again_s, 2),
+        why_not={printer: why for printer, why in why_not.items() if why},
+    )
+
+
+def _is_news(row: PrinterRow, text: str) -> bool:
+    if row.seen_at is None or row.machine_state != text[:60]:
+        return True
+    return (clock.now() - row.seen_at).total_seconds() > SEEN_EVERY_S
+
+
+def _lease(run: RunRow, job: JobRow, *, title: str, hub: Hub) -> protocol.Lease:
+    if job.gcode_sha256 is None or job.gcode_sha1 is None or job.gcode_bytes is None:
+        raise Unavailable(f"job {job.id} is ready without G-code")  # the database forbids it
+    return protocol.Lease(
+        run=run.id,
+        job=job.id,
+        printer=run.printer_id,
+        fence=run.fence,
+        path=protocol.gcode_path(job=job.id, run=run.id),
+        sha256=job.gcode_sha256,
+        sha1=job.gcode_sha1,
+        size_bytes=job.gcode_bytes,
+        title=title,
+        duration_s=job.duration_s or 0,
+        lease_s=hub.settings.lease_s,
+    )
+
+
+@contextmanager
+def _may_hold(hub: Hub) -> Iterator[bool]:
+    """Whether one more question may hold a thread of this server."""
+    taken = hub.held.acquire(blocking=False)
+    try:
+        yield taken
+    finally:
+        if taken:
+            hub.held.release()

@@ -1,0 +1,98 @@
+"""Asking for quotes."""
+
+from datetime import datetime
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from basis import clock
+from basis.errors import Invalid
+from designhub import access
+from designhub.api import schema, shown
+from designhub.api.openapi import describes, said
+from designhub.auth import Caller, Scope, optional_caller, require
+from designhub.hub import Hub, this_hub
+from designs import queries as designs
+from printers.capability import Choices
+from printers.offer import Mode
+from router.globe import find_place
+from router.quote import Preset
+from router.quoting import Answer, Request, quotes_for
+
+bp = Blueprint("quotes_api", __name__, url_prefix="/api/v1")
+
+
+@bp.post("/quotes")
+@describes("Who near here would make it?", takes=schema.QuoteAsk, gives=schema.Quotes, status=201)
+def ask() -> ResponseReturnValue:
+    """Ranked, binding quotes, then near misses and refusals with every reason. Anybody may ask; to
+    order by a quote one signs in."""
+    caller = optional_caller()
+    if caller is not None:
+        require(caller, Scope.ORDER)
+    return shown.quotes(answer(this_hub(), said(schema.QuoteAsk), caller)).to_json(), 201
+
+
+def answer(hub: Hub, asked: schema.QuoteAsk, caller: Caller | None) -> Answer:
+    """The answer to a maker's wish; the page asks the same way."""
+    owner, slash, name = asked.design.partition("/")
+    if not slash:
+        raise Invalid(f"design {asked.design!r} is not of the form owner/name")
+    place, now = find_place(asked.place), clock.now()
+    with hub.database.writing() as session:
+        design = access.design(session, caller, owner=owner, name=name)
+        version = designs.version(session, design_id=design.id, name=asked.version)
+        request = Request(
+            part=designs.printable(version, asked.part),
+            copies=asked.copies,
+            place=place,
+            choices=Choices(
+                material=asked.material,
+                colour=asked.colour,
+                layer_height_um=asked.layer_height_um,
+                infill_pct=asked.infill_pct,
+                perimeters=asked.perimeters,
+                supports=asked.supports,
+                brim_mm=asked.brim_mm,
+            ),
+            modes=_modes(asked.modes),
+            preset=_preset(asked.preset),
+            deadline=_moment(asked.deadline),
+            max_distance_m=asked.max_distance_m,
+            max_total_minor=asked.max_total_minor,
+        )
+        return quotes_for(
+            session,
+            index=hub.index,
+            request=request,
+            maker_id=access.reader(caller),
+            now=now,
+            quote_s=hub.settings.quote_s,
+            unseen_s=hub.settings.unseen_s,
+        )
+
+
+def _modes(words: list[str]) -> frozenset[Mode]:
+    try:
+        return frozenset(Mode(word) for word in words) or frozenset(Mode)
+    except ValueError as exc:
+        raise Invalid(f"{exc}; the ways: {', '.join(Mode)}") from exc
+
+
+def _preset(word: str) -> Preset:
+    try:
+        return Preset(word)
+    except ValueError as exc:
+        raise Invalid(f"{exc}; the presets: {', '.join(Preset)}") from exc
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise Invalid(f"deadline {text[:40]!r} is not a time such as 2026-03-01T18:00Z") from exc
+    if moment.tzinfo is None:
+        raise Invalid(f"deadline {text[:40]!r} has no zone: end it with Z or +01:00")
+    return moment

@@ -1,0 +1,220 @@
+"""Workshops, printers, beds, material and the enrolment of agents."""
+
+from uuid import UUID
+
+from flask import Blueprint, g
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from basis import clock
+from basis.errors import Invalid, NotFound
+from designhub import access
+from designhub.api import schema, shown
+from designhub.api.openapi import describes, said
+from designhub.auth import Scope, needs
+from designhub.hub import this_hub
+from printers import queries, registry
+from printers.capability import COMMON, Profile
+from printers.models import WorkshopRow
+from printers.offer import Carriage, Mode, Prices
+from router import bookkeeping, jobs
+from router.globe import find_place
+from router.queries import work_of
+
+bp = Blueprint("workshops_api", __name__, url_prefix="/api/v1")
+
+FETCHED = (
+    Carriage(mode=Mode.FOOT, most_km=10),
+    Carriage(mode=Mode.BICYCLE, most_km=40),
+    Carriage(mode=Mode.CAR),
+)
+"""What a workshop that says nothing of carriage offers: come and fetch it."""
+
+
+@bp.get("/workshops")
+@describes("All workshops", gives=schema.Workshops)
+def show_all() -> ResponseReturnValue:
+    """With their printers, prices and what is loaded."""
+    with this_hub().database.reading() as session:
+        rows = queries.workshops(session)
+        names = access.names_of(session, {row.owner_id for row in rows})
+        work = work_of(session, [printer.id for row in rows for printer in row.printers])
+        return schema.Workshops(
+            workshops=[shown.workshop(row, owner=names[row.owner_id], work=work) for row in rows]
+        ).to_json()
+
+
+@bp.post("/workshops")
+@describes(
+    "Open a workshop", takes=schema.WorkshopAsk, gives=schema.Workshop, status=201, who="account"
+)
+@needs(Scope.OPERATE)
+def create() -> ResponseReturnValue:
+    """A place with prices; printers are added to it next."""
+    asked = said(schema.WorkshopAsk)
+    place = find_place(asked.place)
+    with this_hub().database.writing() as session:
+        row = registry.create_workshop(
+            session,
+            owner_id=g.caller.id,
+            slug=asked.name,
+            title=asked.title,
+            place=place.name,
+            lat_udeg=place.lat_udeg,
+            lon_udeg=place.lon_udeg,
+            country=place.country,
+            time_zone=place.time_zone,
+            currency=asked.currency,
+            prices=Prices(
+                per_hour_minor=asked.per_hour_minor,
+                labour_minor=asked.labour_minor,
+                contribution_bp=asked.contribution_bp,
+            ),
+            carriage=_carriage(asked.carriage),
+            now=clock.now(),
+        )
+        return _shown(session, row).to_json(), 201
+
+
+@bp.get("/workshops/<name>")
+@describes("One workshop", gives=schema.Workshop)
+def show(name: str) -> ResponseReturnValue:
+    """With its printers: bed, material, queue."""
+    with this_hub().database.reading() as session:
+        return _shown(session, queries.workshop(session, name)).to_json()
+
+
+@bp.post("/workshops/<name>/printers")
+@describes(
+    "Add a printer", takes=schema.PrinterAsk, gives=schema.Printer, status=201, who="account"
+)
+@needs(Scope.OPERATE)
+def add_printer(name: str) -> ResponseReturnValue:
+    """Its bed counts as occupied until a person has looked."""
+    asked = said(schema.PrinterAsk)
+    with this_hub().database.writing() as session:
+        workshop = access.own_workshop(session, g.caller, name)
+        row = registry.add_printer(
+            session,
+            workshop=workshop,
+            name=asked.name,
+            profile=_profile(asked),
+            now=clock.now(),
+        )
+        printer_id = row.id
+        session.expire_all()
+        return shown.printer(queries.printer(session, printer_id), None).to_json(), 201
+
+
+@bp.get("/printers/<uuid:printer_id>")
+@describes("One printer", gives=schema.Printer)
+def show_printer(printer_id: UUID) -> ResponseReturnValue:
+    """Bed, material, what it works on and how much waits for it."""
+    with this_hub().database.reading() as session:
+        return _printer(session, printer_id).to_json()
+
+
+@bp.patch("/printers/<uuid:printer_id>")
+@describes(
+    "Pause or open a printer", takes=schema.PrinterChange, gives=schema.Printer, who="account"
+)
+@needs(Scope.OPERATE)
+def change_printer(printer_id: UUID) -> ResponseReturnValue:
+    """A paused printer finishes what it has and takes nothing new."""
+    asked = said(schema.PrinterChange)
+    with this_hub().database.writing() as session:
+        access.own_printer(session, g.caller, printer_id)
+        registry.set_accepting(session, printer_id=printer_id, accepting=asked.accepting)
+        session.expire_all()
+        return _printer(session, printer_id).to_json()
+
+
+@bp.post("/printers/<uuid:printer_id>/spools")
+@describes("Load a spool", takes=schema.SpoolAsk, gives=schema.Printer, who="account")
+@needs(Scope.OPERATE)
+def load(printer_id: UUID) -> ResponseReturnValue:
+    """In place of what was in that slot. Jobs that wait for another material wait on."""
+    asked, now = said(schema.SpoolAsk), clock.now()
+    with this_hub().database.writing() as session:
+        printer = access.own_printer(session, g.caller, printer_id)
+        workshop_id = printer.workshop_id
+        spool = registry.load(
+            session,
+            printer_id=printer_id,
+            material=asked.material,
+            colour=asked.colour,
+            left_mg=asked.left_mg,
+            price_per_kg_minor=asked.price_per_kg_minor,
+            slot=asked.slot,
+            now=now,
+        )
+        bookkeeping.lot_added(session, spool, workshop_id=workshop_id, by=g.caller.id, now=now)
+        session.expire_all()
+        return _printer(session, printer_id).to_json()
+
+
+@bp.post("/printers/<uuid:printer_id>/bed/clear")
+@describes("The bed is clear", gives=schema.Printer, who="account")
+@needs(Scope.OPERATE)
+def clear_bed(printer_id: UUID) -> ResponseReturnValue:
+    """Said by a person who looked. Refused while a print may be moving on it."""
+    with this_hub().database.writing() as session:
+        access.own_printer(session, g.caller, printer_id)
+        jobs.clear_bed(session, printer_id=printer_id, by=g.caller.id, now=clock.now())
+        session.expire_all()
+        return _printer(session, printer_id).to_json()
+
+
+@bp.post("/workshops/<name>/agents")
+@describes(
+    "Enrol an agent", takes=schema.AgentAsk, gives=schema.AgentMade, status=201, who="account"
+)
+@needs(Scope.OPERATE)
+def enrol(name: str) -> ResponseReturnValue:
+    """Its token is told this once. A printer that had an agent changes hands."""
+    asked = said(schema.AgentAsk)
+    with this_hub().database.writing() as session:
+        workshop = access.own_workshop(session, g.caller, name)
+        known = {printer.name: printer.id for printer in workshop.printers}
+        unknown = [each for each in asked.printers if each not in known]
+        if unknown or not asked.printers:
+            have = ", ".join(sorted(known)) or "none yet"
+            raise NotFound(f"no printer {', '.join(unknown) or 'named'}; {name} has: {have}")
+        printers = [known[each] for each in asked.printers]
+        row, token = registry.enrol_agent(
+            session, workshop_id=workshop.id, name=asked.name, printers=printers, now=clock.now()
+        )
+    made = schema.AgentMade(id=row.id, name=row.name, token=token, printers=printers)
+    return made.to_json(), 201
+
+
+def _carriage(ways: list[object]) -> tuple[Carriage, ...]:
+    if not ways:
+        return FETCHED
+    made = []
+    for way in ways:
+        if not isinstance(way, dict):
+            raise Invalid("carriage: a list of objects {mode, base_minor, per_km_minor, most_km}")
+        made.append(Carriage.from_json(way))
+    return tuple(made)
+
+
+def _profile(asked: schema.PrinterAsk) -> Profile:
+    if (asked.common is None) == (asked.profile is None):
+        raise Invalid("say either common (the name of a profile) or profile (your own)")
+    if asked.profile is not None:
+        return Profile.from_json(asked.profile)
+    if asked.common is None or asked.common not in COMMON:
+        raise Invalid(f"no common profile {asked.common!r}; there are: {', '.join(COMMON)}")
+    return COMMON[asked.common]
+
+
+def _printer(session: Session, printer_id: UUID) -> schema.Printer:
+    row = queries.printer(session, printer_id)
+    return shown.printer(row, work_of(session, [printer_id])[printer_id])
+
+
+def _shown(session: Session, row: WorkshopRow) -> schema.Workshop:
+    names = access.names_of(session, {row.owner_id})
+    work = work_of(session, [printer.id for printer in row.printers])
+    return shown.workshop(row, owner=names[row.owner_id], work=work)

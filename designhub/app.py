@@ -1,0 +1,127 @@
+"""The Flask application of one hub."""
+
+from collections.abc import Callable
+from importlib.metadata import version as installed_version
+
+from flask import Blueprint, Flask, Response
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from basis import jail
+from basis.settings import Settings
+from designhub import access, errors, logs, worker
+from designhub.api import agents, book, designs, jobs, people, quotes, workshops
+from designhub.api.openapi import document
+from designhub.auth import Caller, Scope, caller_of, require
+from designhub.git_http import git_blueprint
+from designhub.hub import Hub, open_hub, secret_key
+from designhub.migrate import is_current
+from designhub.web import pages
+from designs import queries
+from designs.models import DesignRow
+
+MOST_BODY_BYTES = 4 << 20
+"""Of a form or a JSON body; git's own transfers have their own limits."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
+    """An application on an opened hub, or on the one that `settings` name."""
+    hub = hub or open_hub(settings)
+    worker.register(hub.queue)
+    app = Flask("designhub")
+    app.extensions["designhub"] = hub
+    app.config.update(
+        SECRET_KEY=secret_key(settings),
+        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=settings.session_days * 86_400,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+    logs.install(app)
+    errors.install(app)
+    app.after_request(_harden)
+    for module in (people, designs, quotes, jobs, workshops, agents, book, pages):
+        app.register_blueprint(module.bp)
+    app.register_blueprint(_git(hub))
+    app.add_url_rule("/healthz", view_func=_healthz)
+    app.add_url_rule("/readyz", view_func=lambda: _readyz(hub))
+    openapi = document(app, version=installed_version("designhub"))
+    app.add_url_rule("/api/v1/openapi.json", "openapi", lambda: openapi)
+    return app
+
+
+def _git(hub: Hub) -> Blueprint:
+    def may_read(caller: Caller | None, design: DesignRow) -> bool:
+        return queries.may_see(design, access.reader(caller))
+
+    def may_push(caller: Caller, design: DesignRow) -> bool:
+        require(caller, Scope.PUSH)
+        return design.owner_id == caller.id
+
+    def after_push(version_ids: list[int]) -> None:
+        for version_id in version_ids:
+            hub.queue.soon(worker.analyse_version, version_id)
+
+    return git_blueprint(
+        database=hub.database,
+        store=hub.store,
+        authenticate=caller_of,
+        may_read=may_read,
+        may_push=may_push,
+        after_push=after_push,
+        timeout_s=hub.settings.git_timeout_s,
+    )
+
+
+def _harden(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _healthz() -> ResponseReturnValue:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+def _readyz(hub: Hub) -> ResponseReturnValue:
+    """What the hub needs is there: 200, or 503 naming what is not."""
+    checks = {
+        "database": _check(lambda: is_current(hub.database)),
+        "disk": _check(lambda: hub.settings.scratch_dir.is_dir()),
+        "git": _check(lambda: hub.store.folder.is_dir()),
+    }
+    isolation = jail.isolation()
+    body = {
+        "status": "ok" if all(checks.values()) else "not ready",
+        "checks": checks,
+        "isolation": isolation.value,
+        "warnings": []
+        if isolation is jail.Isolation.BUBBLEWRAP
+        else ["no user namespaces: strangers' files are read with limits only; OpenSCAD is off"],
+    }
+    return body, 200 if all(checks.values()) else 503
+
+
+def _check(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except (OSError, SQLAlchemyError):
+        return False

@@ -1,0 +1,111 @@
+"""Side work: measuring versions, slicing jobs, and the sweep that repairs what a crash forgot.
+
+A task gets ids and nothing else, may run twice, and is only a hint: what is owed stands in rows.
+"""
+
+import logging
+from uuid import UUID
+
+from basis import clock
+from basis.tasks import Every, Queue
+from designhub.hub import Hub
+from designs import publishing, versions
+from router import lease, slicing
+
+SWEEP_S = 15.0
+LEASES_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def analyse_version(version_id: int) -> None:
+    """Read and measure one pushed version."""
+    hub = _hub()
+    publishing.analyse_version(
+        version_id,
+        database=hub.database,
+        store=hub.store,
+        blobs=hub.blobs,
+        scratch=hub.settings.scratch_dir,
+        now=clock.now(),
+    )
+
+
+def slice_job(job_id: str) -> None:
+    """Slice one ordered job."""
+    hub = _hub()
+    slicing.slice_job(
+        UUID(job_id),
+        database=hub.database,
+        blobs=hub.blobs,
+        scratch=hub.settings.scratch_dir,
+        wall_s=hub.settings.slicer_wall_s,
+    )
+
+
+def register(queue: Queue) -> None:
+    """Let a queue know the side work: in the server that asks for it, and in the worker."""
+    for task in (analyse_version, slice_job):
+        queue.register(task)
+
+
+class Worker:
+    """Runs the side work of one hub in this process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._consumer = hub.queue.consumer(threads=hub.settings.worker_threads)
+        self._rounds = [
+            Every(SWEEP_S, self.sweep),
+            Every(LEASES_S, self.expire),
+        ]
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        global _current
+        _current = self._hub
+        self._consumer.start()
+        for each in self._rounds:
+            each.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, then end."""
+        for each in self._rounds:
+            each.stop()
+        self._consumer.stop(graceful=True)
+
+    def sweep(self) -> None:
+        """Ask again for all that rows say is owed. Cheap when nothing is."""
+        hub = self._hub
+        with hub.database.reading() as session:
+            late = versions.refs_due(session)
+            measured = publishing.due(session)
+            sliced = slicing.due(session)
+        for design_id in late:
+            measured += publishing.read_late_refs(
+                design_id, database=hub.database, store=hub.store, now=clock.now()
+            )
+        if hub.queue.pending():
+            return  # what is owed is most likely on its way
+        for version_id in measured:
+            hub.queue.soon(analyse_version, version_id)
+        for job_id in sliced:
+            hub.queue.soon(slice_job, str(job_id))
+
+    def expire(self) -> None:
+        """End leases that ran out."""
+        with self._hub.database.reading() as session:
+            late = lease.any_late(session, now=clock.now())
+        if late:
+            with self._hub.database.writing() as session:
+                ended = lease.expire(session, now=clock.now())
+            log.info("%d leases ran out", ended)
+
+
+_current: Hub | None = None
+
+
+def _hub() -> Hub:
+    if _current is None:
+        raise RuntimeError("a side task ran outside a worker")
+    return _current

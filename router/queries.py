@@ -1,0 +1,116 @@
+"""Reading orders and jobs with all that belongs to them, in a fixed number of statements."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from basis.errors import NotFound
+from designs import queries as designs
+from printers import queries as printers
+from printers.models import PrinterRow
+from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
+from router.states import OPEN, Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStory:
+    """A job, where it is made, what of, and everything that happened to it."""
+
+    job: JobRow
+    order: OrderRow
+    quote: QuoteRow
+    printer: PrinterRow
+    design_id: int
+    design_title: str
+    commit: str
+    part: str
+    history: list[HappeningRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterWork:
+    """What a printer is busy with, and how much waits for it."""
+
+    job: UUID | None
+    run_state: str | None
+    waiting: int
+
+
+def job_story(session: Session, job_id: UUID) -> JobStory:
+    """Everything about one job. Raises NotFound."""
+    job = session.scalar(
+        select(JobRow)
+        .where(JobRow.id == job_id)
+        .options(joinedload(JobRow.order).joinedload(OrderRow.quote), selectinload(JobRow.runs))
+    )
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    part, version, design = designs.part(session, job.order.quote.part_id)
+    history = session.scalars(
+        select(HappeningRow).where(HappeningRow.job_id == job_id).order_by(HappeningRow.id)
+    )
+    return JobStory(
+        job=job,
+        order=job.order,
+        quote=job.order.quote,
+        printer=printers.printer(session, job.printer_id),
+        design_id=design.id,
+        design_title=design.title,
+        commit=version.commit,
+        part=part.slug,
+        history=list(history),
+    )
+
+
+def orders_of(session: Session, maker_id: UUID, *, most: int = 50) -> list[OrderRow]:
+    """A maker's orders with their quotes and jobs, the newest first."""
+    return list(
+        session.scalars(
+            select(OrderRow)
+            .where(OrderRow.maker_id == maker_id)
+            .options(joinedload(OrderRow.quote), selectinload(OrderRow.jobs))
+            .order_by(OrderRow.created_at.desc(), OrderRow.id)
+            .limit(most)
+        )
+    )
+
+
+def order_by_id(session: Session, order_id: UUID) -> OrderRow:
+    """One order with its quote and jobs. Raises NotFound."""
+    row = session.scalar(
+        select(OrderRow)
+        .where(OrderRow.id == order_id)
+        .options(joinedload(OrderRow.quote), selectinload(OrderRow.jobs))
+    )
+    if row is None:
+        raise NotFound(f"there is no order {order_id}")
+    return row
+
+
+def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:
+    """What each printer works on (its youngest open run) and how many jobs are ready for it."""
+    ready = (
+        select(JobRow.printer_id, func.count())
+        .where(JobRow.printer_id.in_(printer_ids), JobRow.state == Job.READY)
+        .group_by(JobRow.printer_id)
+    )
+    waiting = dict(session.execute(ready).tuples().all())
+    busy = {
+        run.printer_id: run
+        for run in session.scalars(
+            select(RunRow)
+            .where(RunRow.printer_id.in_(printer_ids), RunRow.state.in_(OPEN))
+            .order_by(RunRow.fence)
+        )
+    }
+    return {
+        printer: PrinterWork(
+            job=busy[printer].job_id if printer in busy else None,
+            run_state=busy[printer].state.value if printer in busy else None,
+            waiting=waiting.get(printer, 0),
+        )
+        for printer in printer_ids
+    }
