@@ -174,17 +174,18 @@ def append(
     connection: Connection, head: Head, fact: Fact, legs: Legs, *, body: str, now: datetime
 ) -> Entry:
     """Write an entry after `head`, its legs, and what is derived from them. `body` is canonical."""
+    seq = head.seq + 1
     row = {
         "at": iso(fact.at),
         "by": fact.by,
+        "id": fact.key,
         "kind": fact.kind,
         "prev": head.hash,
         "recorded": iso(now),
+        "seq": str(seq),
     }
-    seq = head.seq + 1
-    digest = verify.hash_of(row | {"body": fact.body, "id": fact.key, "seq": str(seq)})
-    row |= {"body": body, "hash": digest, "key": fact.key}
-    _PUT_ENTRY(connection, {"seq": seq, **row})
+    digest = verify.hash_of(row, body)
+    _PUT_ENTRY(connection, row | {"body": body, "hash": digest, "key": fact.key, "seq": seq})
     if legs:
         sides = _leg_rows(seq, legs)
         _PUT_LEG(connection, sides)
@@ -221,14 +222,8 @@ def lines(connection: Connection, *, after: int = 0) -> Iterator[bytes]:
 
 
 def _line(row: Mapping[str, Any]) -> bytes:
-    at, by, key, kind, prev, recorded, digest = (
-        json.dumps(row[column], ensure_ascii=False)
-        for column in ("at", "by", "key", "kind", "prev", "recorded", "hash")
-    )
-    return (
-        f'{{"at":{at},"body":{row["body"]},"by":{by},"hash":{digest},"id":{key},"kind":{kind},'
-        f'"prev":{prev},"recorded":{recorded},"seq":"{row["seq"]}"}}\n'
-    ).encode()
+    entry = {**row, "id": row["key"], "seq": str(row["seq"])}
+    return verify.line_of(entry, row["body"], digest=row["hash"]).encode() + b"\n"
 
 
 def bulk_append(connection: Connection, entries: Iterable[tuple[dict[str, Any], Legs]]) -> None:

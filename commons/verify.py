@@ -22,6 +22,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -100,42 +101,51 @@ def canonical(value: object) -> str:
     Raises Wrong for anything else than objects, lists and strings: whole numbers are written as
     strings, so that no reader rounds them.
     """
-    _plain(value)
-    return _dumped(value)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if not one.isascii():
+                _check_letters(one)
+        elif isinstance(one, dict):
+            if not (set(map(type, one)) <= {str} and "".join(one).isascii()):
+                raise Wrong(f"not all keys are ASCII text: {', '.join(map(repr, one))}")
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+        else:
+            raise Wrong(f"{one!r} is not an object, a list or a string")
+    return _json(value)
 
 
-def _dumped(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
-def _plain(value: object) -> None:
-    match value:
-        case str():
-            if not value.isascii():
-                _clean(value)
-        case dict():
-            for key, inner in value.items():
-                if not (isinstance(key, str) and key.isascii()):
-                    raise Wrong(f"the key {key!r} is not ASCII")
-                _plain(inner)
-        case list():
-            for inner in value:
-                _plain(inner)
-        case _:
-            raise Wrong(f"{value!r} is not an object, a list or a string")
-
-
-def _clean(value: str) -> None:
-    if any("\ud800" <= sign <= "\udfff" for sign in value):
+def _check_letters(text: str) -> None:
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise Wrong("a string holds half a character (a lone surrogate)")
-    if not unicodedata.is_normalized("NFC", value):
-        raise Wrong(f"{value!r} is not in Unicode form NFC")
+    if not unicodedata.is_normalized("NFC", text):
+        raise Wrong(f"{text!r} is not in Unicode form NFC")
 
 
-def hash_of(entry: Mapping[str, Any]) -> str:
+def line_of(entry: Mapping[str, str], body: str, *, digest: str | None = None) -> str:
+    """An entry as its line in the export, without the newline; or what is hashed of it.
+
+    entry  : its fields other than `body` and `hash`, by their names in the export.
+    body   : in canonical form.
+    digest : its hash; without it this is the text whose SHA-256 is the hash.
+    """
+    known = f'"hash":{_json(digest)},' if digest is not None else ""
+    return (
+        f'{{"at":{_json(entry["at"])},"body":{body},"by":{_json(entry["by"])},{known}'
+        f'"id":{_json(entry["id"])},"kind":{_json(entry["kind"])},"prev":{_json(entry["prev"])},'
+        f'"recorded":{_json(entry["recorded"])},"seq":{_json(entry["seq"])}}}'
+    )
+
+
+def hash_of(entry: Mapping[str, str], body: str) -> str:
     """SHA-256 over the canonical entry without its `hash`, with `prev` inside."""
-    bare = {key: value for key, value in entry.items() if key != "hash"}
-    return hashlib.sha256(_dumped(bare).encode()).hexdigest()
+    return hashlib.sha256(line_of(entry, body).encode()).hexdigest()
 
 
 def name(text: object) -> str:
@@ -143,9 +153,14 @@ def name(text: object) -> str:
 
     Raises Wrong otherwise. Spaces and mail addresses are refused: the book holds ids, not people.
     """
-    if isinstance(text, str) and len(text) <= 200 and _NAME.fullmatch(text):
+    if isinstance(text, str) and _is_name(text):
         return text
     raise Wrong(f"{text!r} is not a name of the book, such as member:4c")
+
+
+@lru_cache(maxsize=65_536)  # a book says the same names again and again
+def _is_name(text: str) -> bool:
+    return len(text) <= 200 and _NAME.fullmatch(text) is not None
 
 
 def key_of(text: object) -> str:
@@ -430,12 +445,12 @@ class Book:
 
         Raises Wrong and then stands as before, except that it should not be used further.
         """
-        entry = _parsed(line)
+        entry, body = _parsed(line)
         if entry["seq"] != str(self.seq + 1):
             raise Wrong(f"seq is {entry['seq']}, expected {self.seq + 1}")
         if entry["prev"] != self.head:
             raise Wrong(f"prev is {entry['prev'][:16]}…, but the entry before is {self.head[:16]}…")
-        if entry["hash"] != hash_of(entry):
+        if entry["hash"] != hash_of(entry, body):
             raise Wrong("the hash does not fit the entry: something in it was changed")
         legs = self.apply(entry["kind"], entry["id"], entry["body"])
         self.seq += 1
@@ -484,7 +499,8 @@ class Book:
             self.reservations[end.reservation] = reserved.after(kind, end.amount)
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
+    """The entry in a line, and its body in canonical form."""
     if not line.endswith(b"\n"):
         raise Wrong("the line is cut: it has no end")
     if len(line) > LINE_BYTES:
@@ -493,15 +509,16 @@ def _parsed(line: bytes) -> dict[str, Any]:
         entry = json.loads(line[:-1].decode())
         if not isinstance(entry, dict) or set(entry) != FIELDS:
             raise Wrong(f"not an entry: it must hold exactly {', '.join(sorted(FIELDS))}")
-        text = canonical(entry)
+        if wrong := sorted(k for k in FIELDS - {"body"} if not isinstance(entry[k], str)):
+            raise Wrong(f"not text: {', '.join(wrong)}")
+        body = canonical(entry["body"])
+        text = line_of(entry, body, digest=entry["hash"]).encode()
     except (ValueError, RecursionError) as exc:  # a broken UTF-8 sequence is a ValueError too
         raise Wrong(f"not JSON in UTF-8: {exc}") from exc
-    if text.encode() + b"\n" != line:
+    if text + b"\n" != line:
         raise Wrong("not in canonical form: the same content is written in another way")
     if not isinstance(entry["body"], dict):
         raise Wrong("`body` is not an object")
-    if wrong := [k for k in FIELDS if k != "body" and not isinstance(entry[k], str)]:
-        raise Wrong(f"not text: {', '.join(sorted(wrong))}")
     if entry["kind"] not in KINDS:
         raise Wrong(f"{entry['kind']!r} is not a kind of entry: {', '.join(KINDS)}")
     for moment in (entry["at"], entry["recorded"]):
@@ -509,7 +526,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
             raise Wrong(f"{moment!r} is not a time like 2026-03-01T10:15:00.000000Z")
     name(entry["by"])
     key_of(entry["id"])
-    return entry
+    return entry, body
 
 
 # The whole file ----------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def test_exit_codes_tell_wrong_from_unreadable(alone: Path) -> None:
 
 
 def test_a_flipped_byte_is_found_on_its_line(lines: list[bytes]) -> None:
-    """Every fifth byte of the export in turn, and some of each line's end, in one bit or another."""
+    """Every fifth byte of the export, and the end of each line, in one bit or another."""
     whole = b"".join(lines)
     starts = [sum(map(len, lines[:n])) for n in range(len(lines))]
     ends = {start - back for start in starts[1:] for back in (1, 2, 3)} | {len(whole) - 1}
