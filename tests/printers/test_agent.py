@@ -2,30 +2,32 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from basis.errors import Conflict
-from printers.agent import MARKS, Agent, AgentConfig, Happening
+from printers.agent import MARKS, Agent
 from printers.octoprint import OctoPrint
 from printers.protocol import ReportEvent
 from router.states import Run
-from tests.support.agent_process import agent_process, config
-from tests.support.hub_stand_in import Fault, HubStandIn, RunRow, hub_served
+from tests.support.agent_process import (
+    agent_process,
+    config,
+    events,
+    gcode,
+    ready,
+    running,
+    text,
+    until,
+)
+from tests.support.hub_stand_in import Fault, HubStandIn, hub_served
 from tests.support.octoprint_fixtures import Farm, dwells
 
 pytestmark = pytest.mark.octoprint
 
 ENDED = (Run.PRINTED, Run.FAILED, Run.RELEASED, Run.UNKNOWN)
-
-
-def gcode(seconds: float = 1.0) -> bytes:
-    """A print of so many seconds that the guard lets through."""
-    head = ["G90", "M83", "G28", "G1 X10 Y10 Z0.2 F6000", "G1 X20 E1 F6000"]
-    return "\n".join([*head, *["G4 P50"] * round(seconds * 20), ""]).encode()
 
 
 @pytest.fixture
@@ -44,46 +46,6 @@ def printers(farm: Farm) -> dict[str, tuple[str, str]]:
     """The first server of the farm, free."""
     instance = farm.fresh(0)
     return {"ender": (instance.url, instance.api_key)}
-
-
-@contextmanager
-def running(given: AgentConfig, **more: Callable[..., object]) -> Iterator[Agent]:
-    """An agent in a thread of this process; what it says is printed for a test that fails."""
-    stop = threading.Event()
-    agent = Agent(given, on_event=said, **more)  # type: ignore[arg-type]
-    thread = threading.Thread(target=agent.run, args=(stop,))
-    thread.start()
-    try:
-        yield agent
-    finally:
-        stop.set()
-        thread.join(15)
-        assert not thread.is_alive()
-
-
-def said(what: Happening) -> None:
-    print(what.level, what.printer, what.text)  # noqa: T201
-
-
-def until(met: Callable[[], bool], limit_s: float = 15.0) -> None:
-    end = time.monotonic() + limit_s
-    while not met():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
-
-
-def ready(agent: Agent) -> bool:
-    """Whether its one printer could take work."""
-    return [view.ready for view in agent.snapshot().printers] == [True]
-
-
-def text(agent: Agent) -> str:
-    """What its one printer shows."""
-    return "".join(view.text for view in agent.snapshot().printers)
-
-
-def events(run: RunRow) -> list[ReportEvent]:
-    return [report.event for report in run.said]
 
 
 def test_a_run_from_lease_to_the_end(

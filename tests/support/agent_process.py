@@ -1,4 +1,4 @@
-"""An agent in a process of its own, which dies or runs out of disk at a chosen line.
+"""Agents for tests: in a thread, or in a process that dies or runs out of disk at a chosen line.
 
 python -m tests.support.agent_process '{"hub": …, "folder": …, "printers": …, "at": …, "do": …}'
 """
@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from printers.agent import Agent, AgentConfig
-from tests.support.hub_stand_in import TOKEN
+from printers.agent import Agent, AgentConfig, Happening
+from printers.protocol import ReportEvent
+from tests.support.hub_stand_in import TOKEN, RunRow
 
 
 def config(
@@ -63,6 +65,52 @@ def hook(at: str, do: str, folder: Path) -> Callable[[str], None]:
     return reached
 
 
+def gcode(seconds: float = 1.0) -> bytes:
+    """A print of so many seconds that the guard lets through."""
+    head = ["G90", "M83", "G28", "G1 X10 Y10 Z0.2 F6000", "G1 X20 E1 F6000"]
+    return "\n".join([*head, *["G4 P50"] * round(seconds * 20), ""]).encode()
+
+
+@contextmanager
+def running(given: AgentConfig, **more: Callable[..., object]) -> Iterator[Agent]:
+    """An agent in a thread of this process; what it says is printed for a test that fails."""
+    stop = threading.Event()
+    agent = Agent(given, on_event=said, **more)  # type: ignore[arg-type]
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        yield agent
+    finally:
+        stop.set()
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+def said(what: Happening) -> None:
+    print(what.level, what.printer, what.text, flush=True)  # noqa: T201
+
+
+def until(met: Callable[[], bool], limit_s: float = 15.0) -> None:
+    end = time.monotonic() + limit_s
+    while not met():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def ready(agent: Agent) -> bool:
+    """Whether its one printer could take work."""
+    return [view.ready for view in agent.snapshot().printers] == [True]
+
+
+def text(agent: Agent) -> str:
+    """What its one printer shows."""
+    return "".join(view.text for view in agent.snapshot().printers)
+
+
+def events(run: RunRow) -> list[ReportEvent]:
+    return [report.event for report in run.said]
+
+
 def main() -> None:
     given = json.loads(sys.argv[1])
     folder = Path(given["folder"])
@@ -70,7 +118,7 @@ def main() -> None:
     agent = Agent(
         config(given["hub"], folder, printers),
         at=hook(given["at"], given["do"], folder),
-        on_event=lambda what: print(what.level, what.printer, what.text, flush=True),  # noqa: T201
+        on_event=said,
     )
     agent.run(threading.Event())
 
