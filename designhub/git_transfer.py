@@ -183,7 +183,7 @@ class Transfer:
     def _end_child(self) -> None:
         """Wait for git; unless it is ending by itself, make it.
 
-        SIGTERM comes first because git then removes its quarantine. Git is not reaped before its
+        SIGTERM comes first because git may then remove what it began. It is not reaped before its
         whole group was killed: until then its id cannot be anybody else's.
         """
         if not self._at_end or not self._silent_within(LAST_WORDS_S):

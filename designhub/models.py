@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, String, func
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from basis.db import Base
@@ -48,4 +48,4 @@ class FailedSignIn(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(120))
     """`name:<account>`, `address:<where from>`, or both as `<account>@<where from>`."""
-    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    at: Mapped[datetime]

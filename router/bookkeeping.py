@@ -20,6 +20,7 @@ from printers import queries as printers
 from printers import registry
 from printers.capability import Profile
 from printers.models import SpoolRow
+from router import rows
 from router.emissions import energy_mwh, factors
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 
@@ -65,6 +66,7 @@ def run_took(
     run: RunRow,
     *,
     outcome: Outcome,
+    by: str,
     print_s: int | None,
     now: datetime,
 ) -> None:
@@ -77,7 +79,7 @@ def run_took(
     made = outcome == "printed"
     sliced_mg = job.mass_mg or deal.quote.mass_mg
     taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
-    spool = _spool(session, run, deal.quote)
+    spool = rows.made_from(session, deal.quote)
     if taken_mg > spool.left_mg:
         # The spool held more than anybody thought: the book learns that first.
         extra = book.lot_weighed(
@@ -98,7 +100,7 @@ def run_took(
         run_key=run_key(run),
         printer_id=run.printer_id,
         workshop_id=deal.workshop_id,
-        agent_id=run.agent_id,
+        agent_id=_book_name(by),
         design=design.id,
         commit=version.commit,
         part=part.slug,
@@ -123,7 +125,7 @@ def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:
         run_key=run_key(run),
         workshop_id=deal.workshop_id,
         good_mg=job.mass_mg or deal.quote.mass_mg,
-        reason=run.cause,
+        reason=_blame(run),
         by=_book_name(by),
         at=now,
     )
@@ -204,31 +206,10 @@ def _deal(session: Session, job: JobRow) -> _Deal:
     )
 
 
-def _spool(session: Session, run: RunRow, quote: QuoteRow) -> SpoolRow:
-    """What the run printed from: the spool now loaded of the quoted kind, else the quoted one."""
-    quoted = session.scalars(
-        select(SpoolRow).where(SpoolRow.id == quote.spool_id).with_for_update()
-    ).one()
-    if quoted.slot is not None:
-        return quoted
-    same = session.scalar(
-        select(SpoolRow)
-        .where(
-            SpoolRow.printer_id == run.printer_id,
-            SpoolRow.slot.is_not(None),
-            SpoolRow.material == quoted.material,
-            SpoolRow.colour == quoted.colour,
-        )
-        .with_for_update()
-        .limit(1)
-    )
-    return same or quoted
-
-
 def _seconds(run: RunRow, print_s: int | None, *, now: datetime) -> tuple[int, str]:
     """How long the machine worked: by its own record, else by the hub's clock."""
     if print_s is not None:
-        return max(0, print_s), "the printer's own time"
+        return print_s, "the printer's own time"
     if run.started_at is None:
         return 0, "no start seen"
     return max(0, int((now - run.started_at).total_seconds())), "the hub's clock"
@@ -237,3 +218,14 @@ def _seconds(run: RunRow, print_s: int | None, *, now: datetime) -> tuple[int, s
 def _book_name(actor: str) -> str:
     """An actor of the history, as the book names it."""
     return actor.replace("account:", "member:")
+
+
+def _blame(run: RunRow) -> str:
+    """Why a part was rejected, in fixed words: the book is public for good, and what a person
+    typed may name somebody. Their own words stay with the job."""
+    at_fault = [
+        word
+        for word, flag in (("the job", run.job_at_fault), ("the printer", run.printer_at_fault))
+        if flag
+    ]
+    return f"rejected; at fault: {' and '.join(at_fault) or 'nobody'}"

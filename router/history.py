@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from router.models import HappeningRow, JobRow, RunRow
@@ -26,12 +27,21 @@ def agent(agent_id: UUID) -> str:
 
 
 def run_event(
-    session: Session, run: RunRow, event: Event, *, actor: str, now: datetime, note: str = ""
+    session: Session,
+    run: RunRow,
+    event: Event,
+    *,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    lease_until: datetime | None = None,
 ) -> None:
-    """Let `event` happen to a run. Raises NotAllowed when it cannot."""
+    """Let `event` happen to a run. Raises NotAllowed when it cannot.
+
+    lease_until : the new deadline; without one a run that stays held keeps its own.
+    """
     before, run.state = run.state, after(run.state, event)
-    if run.state not in HELD:
-        run.lease_until = None
+    run.lease_until = (lease_until or run.lease_until) if run.state in HELD else None
     if run.state in ENDED_RUNS and run.ended_at is None:
         run.ended_at = now
     session.add(
@@ -51,18 +61,28 @@ def run_event(
 
 
 def job_event(
-    session: Session, job: JobRow, event: JobEvent, *, actor: str, now: datetime, note: str = ""
+    session: Session,
+    job: JobRow,
+    event: JobEvent,
+    *,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    run_id: UUID | None = None,
 ) -> None:
     """Let `event` happen to a job. Raises NotAllowed when it cannot."""
     before, job.state = job.state, job_after(job.state, event)
     if job.state in ENDED_JOBS:
         job.ended_at = now
     if job.state is Job.READY:
+        # To the end of the queue, also when it was given back: a file that its printer refuses
+        # again and again must not keep the others waiting.
         job.ready_at = now
     session.add(
         HappeningRow(
             at=now,
             job_id=job.id,
+            run_id=run_id,
             actor=actor,
             what=f"job.{event.value}",
             before=before.value,
@@ -74,9 +94,13 @@ def job_event(
 
 
 def noted(
-    session: Session, run: RunRow, what: str, *, actor: str, now: datetime, note: str
+    session: Session, run: RunRow, what: str, *, actor: str, now: datetime, note: str = ""
 ) -> None:
-    """Something worth knowing that changes no state, such as a message that came too late."""
+    """Something worth knowing that changes no state, such as a message that came too late. Once
+    for each run: who repeats it adds nothing."""
+    known = select(HappeningRow.id).where(HappeningRow.run_id == run.id, HappeningRow.what == what)
+    if session.scalar(known.limit(1)) is not None:
+        return
     session.add(
         HappeningRow(
             at=now,

@@ -39,6 +39,9 @@ class QuoteRow(Base):
     """Estimate for one copy."""
     duration_s: Mapped[int] = mapped_column(BigInteger)
     """Estimate for one copy."""
+    estimated_s: Mapped[int] = mapped_column(BigInteger)
+    """The same before the printer's record corrected it: what the record is made of, for a record
+    of corrected figures would correct itself away."""
     distance_m: Mapped[int] = mapped_column(BigInteger)
     """By road, as stated: great circle times the country's circuity."""
     co2e_mg: Mapped[int] = mapped_column(BigInteger)
@@ -166,6 +169,9 @@ class RunRow(Base):
     """The maker cancelled or the workshop stopped it: the next beat's answer says so."""
     never_started: Mapped[bool] = mapped_column(default=False)
     """Its agent's journal proves that the printer was never told to start."""
+    agent_ended: Mapped[bool] = mapped_column(default=False)
+    """Its agent said what became of it: later words of that agent are echoes. False when a person
+    or the clock ended it, for then the machine may still move."""
     job_at_fault: Mapped[bool | None]
     printer_at_fault: Mapped[bool | None]
     cause: Mapped[str] = mapped_column(Text, default="")
