@@ -193,7 +193,7 @@ class Agent:
             return Tools(
                 octoprint=octoprint,
                 hub=self._client(),
-                talker=self._client(),
+                talker=self._client,
                 journal=journal,
                 files=files,
                 guard=lambda: self._guard_of(name),
@@ -315,13 +315,13 @@ class Agent:
         self._on_event(Happening(at=clock.now(), level=level, printer=printer, text=text))
 
     def _tidy(self, files: Path, journal: Journal) -> None:
-        """Remove what runs that have ended left here."""
-        wanted = {
-            str(run.lease.run)
-            for name in self.config.printers
-            for run in journal.runs(name)
-            if run.open
-        }
+        """Remove what runs that have ended left here; say what nobody tends any more."""
+        waiting = journal.open_runs()
+        for run in waiting:
+            if run.printer not in self.config.printers:
+                text = f"run {run.lease.run} is open and its printer is not configured: add it back"
+                self._say("error", text, printer=run.printer)
+        wanted = {str(run.lease.run) for run in waiting}
         for file in files.glob("*") if files.is_dir() else ():
             if file.stem not in wanted:
                 with suppress(OSError):

@@ -132,6 +132,10 @@ class HubClient:
             }
         )
 
+    def close(self) -> None:
+        """Let the connections go; harmless to repeat."""
+        self._http.close()
+
     def hello(self, hello: Hello) -> Welcome:
         """Say who we are; hear which printers we speak for."""
         return self._post("/agents/me/hello", hello, Welcome)

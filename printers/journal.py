@@ -184,6 +184,11 @@ class Journal:
         with self._guard:
             return [each for each in self._memory.runs.values() if each.printer == printer]
 
+    def open_runs(self) -> list[RunRecord]:
+        """The runs of all printers of which something is still owed."""
+        with self._guard:
+            return [each for each in self._memory.runs.values() if each.open]
+
     def run(self, run: UUID) -> RunRecord | None:
         """What is known of a run; None when it never came here, or was cleaned away."""
         with self._guard:

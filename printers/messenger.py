@@ -17,6 +17,7 @@ STALE_BEAT_S = 30.0
 class Messenger(threading.Thread):
     """Reports in the order they were given, each until the hub has it; beats in between.
 
+    hub    : a client for this thread alone; closed at the end.
     say    : events for the log, as (level, text).
     chance : a number from 0 to 1, for waits that are not in step with others.
     """
@@ -75,6 +76,12 @@ class Messenger(threading.Thread):
 
     def run(self) -> None:
         """Speak until closed; the thread's own work."""
+        try:
+            self._go_on()
+        finally:
+            self._hub.close()
+
+    def _go_on(self) -> None:
         while True:
             with self._changed:
                 if self._closed or (self._last and not self._reports):

@@ -111,9 +111,9 @@ class Station(threading.Thread):
                 self.tools.stop.wait(FAULT_PAUSE_S)
 
     def _turn(self) -> None:
-        open_runs = [each for each in self.tools.journal.runs(self.printer) if each.open]
-        if open_runs:
-            ended = Tending(open_runs[0], self.tools).until_told()
+        runs = self.tools.journal.runs(self.printer)
+        if open_run := next((each for each in runs if each.open), None):
+            ended = Tending(open_run, self.tools).until_told()
             if not ended.open:
                 self._rest(ended)
             return

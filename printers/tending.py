@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from basis.errors import Invalid
-from printers.evidence import Job, evidence
 from printers.gcode import GcodeRefused, Guard, measure
 from printers.hub import HubClient, HubFailed, HubRefused, WrongFile, backoff_s
 from printers.journal import Journal, JournalFull, RunRecord, What
@@ -30,9 +29,9 @@ from printers.octoprint import (
     sha1_of,
 )
 from printers.protocol import Beat, PermitAsk, Report, ReportEvent, StaleFence, Word
+from printers.sight import Sight
 from printers.steps import (
     MARGIN_S,
-    MOVED,
     Circumstances,
     Next,
     Seen,
@@ -63,8 +62,8 @@ class Tools:
 
     octoprint: OctoPrint
     hub: HubClient
-    talker: HubClient
-    """A second client, for the messenger's thread."""
+    talker: Callable[[], HubClient]
+    """More clients, for the threads that speak of one run."""
     journal: Journal
     files: Path
     guard: Callable[[], Guard | None]
@@ -87,26 +86,25 @@ class Tending:
         self.lease = run.lease
         self.file = tools.files / f"{run.lease.run}.gcode"
         self.messenger = Messenger(
-            tools.talker,
+            tools.talker(),
             run=run.lease.run,
             fence=run.lease.fence,
             say=tools.say,
             chance=tools.chance,
         )
-        self.job: Job | None = None
-        self.print_s: float | None = None
-        """By OctoPrint's record of a print that ended."""
+        self.sight = Sight(
+            tools.octoprint,
+            run.lease.path,
+            clock=tools.clock,
+            warn=lambda why: tools.say("warning", why),
+        )
         self.worked_s: int | None = None
-        """By its clock, when the print was last seen under way."""
-        self.stored = self.telling = self.connected = self.proved = False
+        """By OctoPrint's clock, when the print was last seen under way."""
+        self.stored = self.telling = self.proved = False
         self.permit_until: float | None = None
         self.refused = ""
-        self.troubles: dict[str, tuple[float, str]] = {}
-        """By what failed, since when and why: looking at the printer, or a step."""
-        self.traceless_since: float | None = None
         self.started_at: float | None = None
         self.cancelled_at: float | None = None
-        self.moved_at: tuple[int | None, float] = (None, tools.clock())
         self.beat = Beat(fence=run.lease.fence)
         self.failures = 0
 
@@ -122,7 +120,7 @@ class Tending:
 
     def once(self) -> float:
         """Look, decide, do one step; returns how many seconds to wait before the next."""
-        seen = self.look() if What.FETCHED in self.run.seen and self.run.end is None else None
+        seen = self.look()
         todo = next_step(self.run, self.circumstances(seen))
         self.beat_as(todo, seen)
         try:
@@ -137,7 +135,7 @@ class Tending:
             self.show(str(exc))
             return backoff_s(self.failures, chance=self.tools.chance)
         except PrinterError as exc:
-            return self.troubled("step", str(exc))
+            return self.troubled(str(exc))
         except OSError as exc:
             return self.give_up(f"this agent's disk: {exc}")
         self.failures = 0
@@ -146,7 +144,7 @@ class Tending:
     def give_up(self, why: str) -> float:
         """A step before the start cannot succeed: the run goes back. Later, evidence decides."""
         if {What.INTENT, What.STARTED} & self.run.seen or self.run.end is not None:
-            return self.troubled("step", why)
+            return self.troubled(why)
         self.end(given_back(self.run), f"{why}; the start was never asked for")
         return 0.0
 
@@ -171,68 +169,30 @@ class Tending:
         proving = self.started_at is not None and What.STARTED not in self.run.seen
         return PROVING_S if proving else min(self.tools.look_s, 1.0)
 
-    # What is seen.
-
     def look(self) -> Seen | None:
-        """The printer now; None while OctoPrint does not answer as OctoPrint."""
-        sent = bool({What.INTENT, What.STARTED} & self.run.seen)
-        try:
-            # The job first, so that a print that ends between the two is seen as ended.
-            self.job = job = self.tools.octoprint.job()
-            file = self.tools.octoprint.file(self.lease.path)
-        except PrinterError as exc:
-            self.job = None
-            self.traceless_since = None
-            self.troubled("look", str(exc))
+        """The printer, once there is something to see: before the file is here there is not."""
+        if What.FETCHED not in self.run.seen or self.run.end is not None:
             return None
-        verdict = evidence(file, job, self.lease.path, sent)
-        self.print_s = file.last_print_s if file is not None else None
-        if sent and verdict not in MOVED:
-            self.traceless_since = self.traceless_since or self.tools.clock()
-        else:
-            self.traceless_since = None
-        if job.closed and verdict not in MOVED:
-            self.troubled("look", f"the printer is not connected: {job.state}")
-            self.reconnect(job)
-        else:
-            self.troubles.pop("look", None)
-        foreign = job.active and job.path != self.lease.path
-        return Seen(verdict=verdict, idle=job.idle, foreign=foreign, text=job.state)
+        return self.sight.look(sent=bool({What.INTENT, What.STARTED} & self.run.seen))
 
-    def reconnect(self, job: Job) -> None:
-        """Once: OctoPrint never does it by itself, and what fails twice is for a person."""
-        if job.state.lower().startswith("offline after error") and not self.connected:
-            self.connected = True
-            with suppress(PrinterError):
-                self.tools.octoprint.connect()
-
-    def troubled(self, what: str, why: str) -> float:
-        """Something stands in the way; how long it has decides when the run goes back."""
-        since, before = self.troubles.get(what, (self.tools.clock(), ""))
-        if not before:
-            self.tools.say("warning", why)
-        self.troubles[what] = (since, why)
+    def troubled(self, why: str) -> float:
+        """The step cannot be done now; how long that lasts decides when the run goes back."""
+        self.sight.troubled("step", why)
         self.show(why)
         return self.tools.look_s
 
-    @property
-    def trouble(self) -> str:
-        """What has stood in the way for longest, in words."""
-        return min(self.troubles.values(), default=(0.0, ""))[1]
-
     def circumstances(self, seen: Seen | None) -> Circumstances:
         """Everything that the decision needs."""
-        now = self.tools.clock()
-        since = min((each[0] for each in self.troubles.values()), default=now)
+        left_s = None if self.permit_until is None else self.permit_until - self.tools.clock()
         return Circumstances(
             seen=seen,
             stored=self.stored,
-            permit_left_s=None if self.permit_until is None else self.permit_until - now,
+            permit_left_s=left_s,
             stale=self.messenger.stale,
             word=self.messenger.word,
-            trouble=self.trouble,
-            trouble_s=now - since,
-            traceless_s=0.0 if self.traceless_since is None else now - self.traceless_since,
+            trouble=self.sight.trouble,
+            trouble_s=self.sight.trouble_s,
+            traceless_s=self.sight.traceless_s,
             refused=self.refused,
         )
 
@@ -279,22 +239,22 @@ class Tending:
             except AlreadyThere:
                 pass  # compared below
             except PrinterSilent as exc:
-                return self.troubled("step", str(exc))
+                return self.troubled(str(exc))
             stored = octoprint.file(lease.path)
         if stored is None or not stored.sha1:
-            return self.troubled("step", "OctoPrint has not finished storing the file")
+            return self.troubled("OctoPrint has not finished storing the file")
         if stored.sha1 != lease.sha1:
             raise WrongFile(f"{lease.path} on the printer is another file: sha1 {stored.sha1}")
         self.stored = True
-        self.troubles.pop("step", None)
+        self.sight.cleared("step")
         self.tools.at("after_upload")
         return 0.0
 
     def permit(self) -> float:
         """Ask to start. Asking again gives the same permit with what is left of it."""
-        by_hand = self.job is not None and self.job.path == self.lease.path and self.job.active
+        by_hand = self.sight.printing  # somebody at the machine started it
         if not by_hand and not self.tools.octoprint.printer().ready:
-            return self.troubled("step", "the printer says that it is not ready")
+            return self.troubled("the printer says that it is not ready")
         self.tools.at("before_permit")
         # The seconds count from the question: however long the answer travelled, it is not older.
         asked_at = self.tools.clock()
@@ -313,7 +273,7 @@ class Tending:
         """Write down the intent, then ask for the start, once in the life of this run."""
         octoprint, path = self.tools.octoprint, self.lease.path
         if not octoprint.printer().ready:
-            return self.troubled("step", "the printer says that it is not ready")
+            return self.troubled("the printer says that it is not ready")
         try:
             self.run = self.tools.journal.write(self.lease.run, What.INTENT)
         except JournalFull as exc:
@@ -339,11 +299,12 @@ class Tending:
 
     def watch(self) -> float:
         """It prints our file: say so, and hear whether it shall go on."""
-        self.worked_s = self.job.print_time_s if self.job is not None else None
+        self.worked_s = self.sight.job.print_time_s if self.sight.job is not None else None
         if self.proved:
             self.tools.at("mid_print")
         else:
             self.proved = True
+            self.tools.say("info", "the printer prints it")
             if What.STARTED not in self.run.seen:
                 self.note(What.STARTED)
             report = Report(
@@ -370,18 +331,19 @@ class Tending:
         except PrinterError as exc:
             self.tools.say("warning", f"the print could not be cancelled yet: {exc}")
 
-    def end(self, what: What, evidence_: str) -> None:
+    def end(self, what: What, why: str) -> None:
         """Write down what became of the run. The hub hears it next."""
         print_s = progress = None
         if what is What.DONE:
             progress = 1_000_000
-            print_s = None if self.print_s is None else round(self.print_s)
+            took_s = self.sight.print_s
+            print_s = None if took_s is None else round(took_s)
         elif what in (What.FAILED, What.UNCLEAR):
             progress = self.beat.progress_ppm or None
             print_s = self.worked_s
         level = "info" if what is What.DONE else "warning"
-        self.tools.say(level, f"{what}: {evidence_}")
-        self.note(what, evidence=evidence_, print_s=print_s, progress_ppm=progress)
+        self.tools.say(level, f"{what}: {why}")
+        self.note(what, evidence=why, print_s=print_s, progress_ppm=progress)
         self.tools.at("after_end")
 
     def tell(self) -> float:
@@ -400,21 +362,21 @@ class Tending:
 
     def beat_as(self, todo: Next, seen: Seen | None) -> None:
         """The next sign of life says what was just seen."""
-        job = self.job if seen is not None else None
-        ours = todo.step is Step.WATCH and job is not None
-        percent = job.progress_percent if ours and job is not None else None
+        job = self.sight.job if todo.step is Step.WATCH else None
+        percent = None if job is None else job.progress_percent
         self.beat = Beat(
             fence=self.lease.fence,
-            printing=ours and not _paused(job),
-            paused=ours and _paused(job),
+            printing=job is not None and not self.sight.paused,
+            paused=job is not None and self.sight.paused,
             progress_ppm=(
+                # 100 % only says that all bytes were sent.
                 self.beat.progress_ppm if percent is None else min(round(percent * 10_000), 999_999)
             ),
-            seconds_left=job.print_time_left_s if ours and job is not None else None,
+            seconds_left=None if job is None else job.print_time_left_s,
             text=self.text(todo, seen)[:500],
         )
         self.messenger.now(self.beat)
-        self.tools.show(self.run, self.beat, self.trouble)
+        self.show(self.sight.trouble)
 
     def show(self, text: str) -> None:
         """Let the screen say why nothing happens."""
@@ -422,19 +384,12 @@ class Tending:
 
     def text(self, todo: Next, seen: Seen | None) -> str:
         """Where it stands, in words for people."""
-        if todo.step is not Step.WATCH or self.job is None:
-            return self.trouble or todo.step.value
-        now, (position, since) = self.tools.clock(), self.moved_at
-        if self.job.filepos != position or _paused(self.job):
-            self.moved_at = (self.job.filepos, now)
-        elif now - since > FROZEN_S:
-            return f"no progress for {round((now - since) / 60)} min: look at the printer"
-        return seen.text if seen is not None else ""
+        if todo.step is not Step.WATCH or seen is None:
+            return self.sight.trouble or todo.step.value
+        if self.sight.still_s > FROZEN_S:
+            return f"no progress for {round(self.sight.still_s / 60)} min: look at the printer"
+        return seen.text
 
     def note(self, what: What, **note: object) -> None:
         """Write down what can be proved again, should the disk be full just now."""
         self.run = self.tools.journal.note(self.lease.run, what, **note)
-
-
-def _paused(job: Job | None) -> bool:
-    return job is not None and job.state.lower().startswith(("paused", "pausing"))

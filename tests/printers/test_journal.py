@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basis.errors import Conflict
@@ -74,6 +74,7 @@ def test_an_old_fence_is_refused_also_after_a_restart(fence: int, tmp_path: Path
         journal.receive("mini", lease(1, printer=uuid4()))
 
 
+@settings(deadline=None)  # a disk takes what it takes
 @given(data=st.data())
 def test_cut_anywhere_it_knows_a_beginning_of_what_it_knew(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -100,7 +101,7 @@ def test_cut_anywhere_it_knows_a_beginning_of_what_it_knew(
     garbage = data.draw(st.binary(max_size=20).filter(lambda each: b"\n" not in each))
     os.truncate(folder / "journal.jsonl", cut)
     with (folder / "journal.jsonl").open("ab") as file:
-        file.write(b"" if cut in sizes and not garbage else garbage)
+        file.write(garbage)
     whole = max(n for n, size in enumerate(sizes) if size <= cut)
     with Journal(folder) as journal:
         assert known(journal) == states[whole]
@@ -109,6 +110,7 @@ def test_cut_anywhere_it_knows_a_beginning_of_what_it_knew(
         assert journal.highest_fence(PRINTER) == 2
 
 
+@settings(deadline=None)  # a disk takes what it takes
 @given(data=st.data())
 def test_any_changed_byte_of_a_whole_line_is_an_alarm(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
