@@ -16,6 +16,7 @@ RELATIONSHIP = "http://schemas.openxmlformats.org/package/2006/relationships"
 START_PART = "http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"
 MOST_ENTRIES = 1_000  # files in the zip
 PIECE = 1_000_000  # bytes of XML at a time
+LONGEST_TAG = 8_000_000  # older expats begin an unfinished tag again with every piece: quadratic
 
 
 class Package:
@@ -121,8 +122,14 @@ def parse_xml(
     parser.StartElementHandler = element
     parser.EndElementHandler = end
     try:
+        fed = 0
         for piece in package.pieces(path):
             parser.Parse(piece)
+            fed += len(piece)
+            if fed - parser.CurrentByteIndex > LONGEST_TAG:
+                raise MeshRefused(
+                    "bad_xml", f"{path[:80]!r} in this 3MF has a tag of over {LONGEST_TAG} bytes"
+                )
         parser.Parse(b"", True)
     except expat.ExpatError as exc:
         raise MeshRefused("bad_xml", f"{path[:80]!r} in this 3MF: {exc}: save it again") from exc

@@ -1,0 +1,143 @@
+"""What follows from facts: does it fit, what will it weigh, can it be stored."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from basis.errors import Invalid, NotFound
+from designs.facts import (
+    DENSITIES,
+    MeshFacts,
+    Remark,
+    UnitSource,
+    density_of,
+    estimated_mass_mg,
+    fits,
+)
+
+CUBE = MeshFacts(
+    triangles=12,
+    degenerate=0,
+    min_x_um=0,
+    min_y_um=0,
+    min_z_um=0,
+    size_x_um=20_000,
+    size_y_um=20_000,
+    size_z_um=20_000,
+    volume_mm3=8_000.0,
+    area_mm2=2_400.0,
+    watertight=True,
+    open_edges=0,
+    non_manifold_edges=0,
+    consistent_winding=True,
+    inverted=False,
+    bodies=1,
+    euler=2,
+    overhang_area_mm2=0.0,
+    flat_base_area_mm2=400.0,
+    unit="millimeter",
+    unit_source=UnitSource.FORMAT,
+    warnings=(Remark(code="several_bodies", text="two"),),
+)
+
+
+def test_facts_survive_json() -> None:
+    assert MeshFacts.from_json(json.loads(json.dumps(CUBE.to_json()))) == CUBE
+    assert MeshFacts.from_json({**CUBE.to_json(), "later": 1}) == CUBE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("triangles", 1.5),
+        ("triangles", True),
+        ("watertight", 1),
+        ("volume_mm3", math.nan),
+        ("volume_mm3", "8"),
+        ("unit_source", "rumour"),
+        ("warnings", [{"code": 1, "text": "x"}]),
+        ("warnings", 3),
+    ],
+)
+def test_facts_of_another_kind_are_refused(name: str, value: object) -> None:
+    with pytest.raises(Invalid):
+        MeshFacts.from_json({**CUBE.to_json(), name: value})
+
+
+def test_missing_facts_are_named() -> None:
+    plain = CUBE.to_json()
+    del plain["euler"]
+    with pytest.raises(Invalid, match="euler"):
+        MeshFacts.from_json(plain)
+
+
+def test_a_part_fits_up_to_the_micrometre() -> None:
+    bed = (250_000, 210_000, 200_000)
+    assert fits((250_000, 210_000, 200_000), bed).turn_deg == 0
+    assert fits((210_000, 250_000, 10_000), bed).turn_deg == 90
+    too_wide = fits((250_001, 210_000, 1), bed)
+    assert (too_wide.turn_deg, too_wide.over_x_um) == (None, 1)
+    too_tall = fits((1, 1, 200_001), bed)
+    assert (too_tall.turn_deg, too_tall.over_z_um) == (None, 1)
+
+
+def test_the_margin_stays_free_on_both_sides_but_not_above() -> None:
+    bed = (100_000, 100_000, 100_000)
+    assert fits((90_000, 90_000, 100_000), bed, margin_um=5_000).turn_deg == 0
+    assert fits((90_001, 90_000, 100_000), bed, margin_um=5_000).turn_deg is None
+
+
+lengths_um = st.integers(1, 400_000)
+
+
+@given(st.tuples(*[lengths_um] * 3), st.tuples(*[lengths_um] * 3), st.integers(0, 20_000))
+def test_what_fits_fits(
+    size_um: tuple[int, int, int], bed_um: tuple[int, int, int], margin_um: int
+) -> None:
+    fit = fits(size_um, bed_um, margin_um=margin_um)
+    wide, deep = size_um[:2] if fit.turn_deg != 90 else (size_um[1], size_um[0])
+    inside = wide + 2 * margin_um <= bed_um[0] and deep + 2 * margin_um <= bed_um[1]
+    assert (fit.turn_deg is not None) == (inside and size_um[2] <= bed_um[2])
+    assert (fit.turn_deg is None) == (fit.over_x_um + fit.over_y_um + fit.over_z_um > 0)
+
+
+def test_a_solid_cube_weighs_its_volume() -> None:
+    """8 cm³ of 1.24 g/cm³."""
+    assert estimated_mass_mg(CUBE, density_mg_per_cm3=1_240, infill_pct=100) == 9_920
+
+
+def test_a_filled_cube_weighs_its_shell_and_part_of_the_rest() -> None:
+    """2400 mm² × 0.9 mm is shell, a fifth of the other 5840 mm³ is filled: 3328 mm³."""
+    assert estimated_mass_mg(CUBE, density_mg_per_cm3=1_000, infill_pct=20) == 3_328
+
+
+def test_a_thin_part_is_all_shell() -> None:
+    thin = replace(CUBE, volume_mm3=100.0)
+    assert estimated_mass_mg(thin, density_mg_per_cm3=1_000, infill_pct=0) == 100
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e7), st.integers(0, 99))
+def test_more_infill_never_weighs_less(volume: float, area: float, infill_pct: int) -> None:
+    facts = replace(CUBE, volume_mm3=volume, area_mm2=area)
+    less = estimated_mass_mg(facts, density_mg_per_cm3=1_240, infill_pct=infill_pct)
+    more = estimated_mass_mg(facts, density_mg_per_cm3=1_240, infill_pct=infill_pct + 1)
+    assert 0 <= less <= more <= math.ceil(volume * 1.24 * (1 + 1e-9))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"density_mg_per_cm3": 0}, {"infill_pct": 101}, {"shell_um": -1}]
+)
+def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(Invalid):
+        estimated_mass_mg(CUBE, **{"density_mg_per_cm3": 1, "infill_pct": 1} | wrong)
+
+
+def test_densities_are_found_by_name_and_have_a_source() -> None:
+    assert density_of(" pla ").mg_per_cm3 == 1_240
+    assert all(800 < d.mg_per_cm3 < 1_500 and d.source for d in DENSITIES.values())
+    with pytest.raises(NotFound, match="PETG"):
+        density_of("cheese")
