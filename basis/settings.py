@@ -1,6 +1,6 @@
 """The hub's settings: read once at start, bounded, and explained where they are declared.
 
-Every field may be given as `DESIGNHUB_<NAME>` in the environment. Nothing else reads the environment.
+Every field may be given as `DESIGNHUB_<NAME>` in the environment, which nothing else reads.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def folder(text: str) -> Path:
 class Settings:
     """Everything the operator of a hub may choose."""
 
-    data_dir: Path = setting(parse=folder, default=Path("hub-data").absolute())
+    data_dir: Path = setting(parse=folder, default=Path("hub-data"))
     """Folder of everything the hub keeps: repositories, blobs, the SQLite file, the queue."""
 
     database_url: str = setting(parse=str, default="")

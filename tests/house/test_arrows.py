@@ -1,0 +1,163 @@
+"""The picture of the house, enforced: every import is read, and an arrow it lacks fails here."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+ARROWS = {
+    "basis": set(),
+    "designs": {"basis"},
+    "printers": {"basis"},
+    "commons": {"basis"},
+    "router": {"basis", "designs", "printers", "commons"},
+    "designhub": {"basis", "designs", "printers", "commons", "router"},
+}
+
+DOORS = {
+    "designs": {"facts", "queries"},
+    "commons": {"book", "facts", "settlement"},
+    "printers": {
+        "capability",
+        "models",
+        "offer",
+        "protocol",
+        "queries",
+        "registry",
+        "slicer",
+        "slicer_ini",
+    },
+}
+"""What the router may use of each; see docs/decisions/0002-doors-of-the-packages.md."""
+
+PRINTER_SIDE = {
+    "agent",
+    "agent_cli",
+    "agent_config",
+    "appkeys",
+    "capability",
+    "estimates",
+    "evidence",
+    "farm",
+    "farm_files",
+    "gcode",
+    "gcode_words",
+    "hub",
+    "journal",
+    "materials",
+    "messenger",
+    "octoprint",
+    "octoprint_http",
+    "protocol",
+    "station",
+    "steps",
+    "tending",
+}
+"""Modules of `printers` that install on a small board: the base install and nothing else."""
+
+LIGHT = {"click", "requests", "rich", "urllib3"}
+"""Libraries of the base install."""
+
+PURE = [
+    *(f"router/{name}.py" for name in ("states", "matching", "quote", "emissions", "estimate")),
+    *(f"designs/{name}.py" for name in ("facts", "mesh", "licences")),
+    *(f"commons/{name}.py" for name in ("vocab", "settlement", "facts")),
+    *(f"printers/{name}.py" for name in ("capability", "protocol", "evidence", "gcode")),
+    "basis/units.py",
+]
+RIMS = {"sqlalchemy", "flask", "requests", "subprocess", "socket", "os", "time", "random"}
+
+
+def sources(package: str) -> list[Path]:
+    return [path for path in sorted((ROOT / package).rglob("*.py")) if "samples" not in path.parts]
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module a file imports, `from a import b` also as `a.b`, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                yield each.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for each in node.names:
+                yield f"{node.module}.{each.name}", node.lineno
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_packages_depend_in_one_direction(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sources(package)
+        for name, line in imports(path)
+        if name.split(".")[0] in ARROWS.keys() - ARROWS[package] - {package}
+    ]
+    assert wrong == []
+
+
+def test_the_router_uses_named_doors_only() -> None:
+    wrong = []
+    for path in sources("router"):
+        for name, line in imports(path):
+            package, _, rest = name.partition(".")
+            if package in DOORS and rest.split(".")[0] not in DOORS[package]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert wrong == []
+
+
+def test_the_printer_side_installs_light() -> None:
+    """An agent's machine has requests, click and rich: whatever the agent imports, straight or
+    through another module of ours, needs nothing else."""
+    import sys
+
+    known = LIGHT | set(sys.stdlib_module_names)
+    wrong, seen = [], set()
+    waiting = [ROOT / "printers" / f"{name}.py" for name in sorted(PRINTER_SIDE)]
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name, line in imports(path):
+            top, _, rest = name.partition(".")
+            if top in ARROWS:
+                for candidate in (rest.replace(".", "/"), rest.rpartition(".")[0]):
+                    module = ROOT / top / f"{candidate}.py"
+                    if candidate and module.is_file():
+                        waiting.append(module)
+            elif top not in known:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert wrong == []
+    assert len(seen) > len(PRINTER_SIDE) / 2
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_do_no_input_or_output(name: str) -> None:
+    wrong = [
+        f"{name}:{line} imports {module}"
+        for module, line in imports(ROOT / name)
+        if module.split(".")[0] in RIMS
+    ]
+    assert wrong == []
+
+
+def test_only_settings_read_the_environment() -> None:
+    allowed = {
+        "basis/settings.py",
+        "designs/hook.py",  # git starts it: the environment is its argument
+        "printers/agent_cli.py",
+    }
+    wrong = []
+    for package in ARROWS:
+        for path in sources(package):
+            name = str(path.relative_to(ROOT))
+            if name in allowed:
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):
+                    value = node.value
+                    if isinstance(value, ast.Name) and value.id == "os":
+                        wrong.append(f"{name}:{node.lineno}")
+    assert wrong == []
