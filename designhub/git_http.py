@@ -130,8 +130,8 @@ def git_blueprint(
 
         def received() -> None:
             try:
-                store.publish_first_branch(design_id)
                 last = hold.last()
+                store.publish_first_branch(design_id)
                 with database.writing() as session:
                     due = versions.read_refs(
                         session, store, design_id=design_id, now=clock.now(), done=last

@@ -14,9 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -30,8 +29,6 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 GIT_S = 300.0
 """Longest that one command of the hub's own (not a transfer) may take."""
 PIECE_BYTES = 1 << 18
-STALE_S = 2 * 86_400
-"""A quarantine this old belongs to a push that nobody will finish."""
 HOOK = Path(__file__).with_name("hook.py")
 
 
@@ -46,7 +43,9 @@ class Ref:
 class Store:
     """All repositories of a hub."""
 
-    def __init__(self, folder: Path, *, limits: push.Limits | None = None, most_open: int = 24) -> None:
+    def __init__(
+        self, folder: Path, *, limits: push.Limits | None = None, most_open: int = 24
+    ) -> None:
         """`most_open` bounds the repositories kept open for reading; each has two children."""
         self.folder = folder.absolute()
         self.limits = limits or push.Limits()
@@ -203,14 +202,12 @@ class Store:
         tasks = ("loose-objects", "incremental-repack", "commit-graph", "pack-refs")
         which = [f"--task={task}" for task in tasks]
         self._run("maintenance", "run", "--quiet", *which, design_id=design_id)
-        for left in (self.path(design_id) / "objects").glob("tmp_objdir-incoming-*"):
-            with suppress(FileNotFoundError):
-                if left.stat().st_mtime < time.time() - STALE_S:
-                    shutil.rmtree(left, ignore_errors=True)
+        with closing(self.pushing(design_id)) as hold:
+            hold.last()
 
     def pushing(self, design_id: int) -> "Pushing":
         """Say that a push runs. The kernel takes it back when the hub dies."""
-        return Pushing(self._there(design_id) / "designhub.lock")
+        return Pushing(self._there(design_id))
 
     def close(self) -> None:
         """End every git process kept for reading."""
@@ -265,17 +262,21 @@ class Store:
 class Pushing:
     """A hold on a repository that is being pushed to, shared with the other pushes to it."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w")
+    def __init__(self, repository: Path) -> None:
+        self._repository = repository
+        self._file = (repository / "designhub.lock").open("w")
         fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def last(self) -> bool:
-        """Whether no other push is under way. If so none can begin until this one lets go; if not,
-        one of the others will find that it is the last."""
+        """Whether no other push is under way. If so none can begin until this one lets go, and what
+        broken ones left in quarantine is removed; if not, one of the others will be the last."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        # git ended by a signal often leaves it, ended by the kernel always.
+        for left in (self._repository / "objects").glob("tmp_objdir-incoming-*"):
+            shutil.rmtree(left, ignore_errors=True)
         return True
 
     def close(self) -> None:

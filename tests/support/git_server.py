@@ -186,7 +186,9 @@ class Work:
         """A commit on `main` of a tree that git itself would not make: (mode, id, name) entries."""
         lines = b"".join(
             f"{mode} {'tree' if mode == '040000' else 'commit' if mode == '160000' else 'blob'}"
-            f" {oid}\t".encode() + name + b"\0"
+            f" {oid}\t".encode()
+            + name
+            + b"\0"
             for mode, oid, name in tree
         )
         made = self.git("mktree", "-z", "--missing", stdin=lines).strip()
