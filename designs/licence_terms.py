@@ -91,6 +91,11 @@ class Verdict:
     openness: Openness
     why: str
 
+    @property
+    def open(self) -> bool:
+        """Whether the "open" label may be shown."""
+        return self.openness is Openness.OPEN
+
 
 # --- reading an expression ------------------------------------------------------------------
 

@@ -39,9 +39,10 @@ def read_parts(
         return derived_parts([path for paths in listed for path in paths], reading.tree), {}
     key, value = given
     entries = value if isinstance(value, list) else [value]
-    strays = [each for each in entries if not isinstance(each, (dict, str))]
-    if not isinstance(value, list) or strays or any(isinstance(each, str) for each in entries):
-        reading.wrong_type((key,), "a list of tables, each begun with [[part]]", value)
+    strays = [each for each in entries if not _is_part(each)]
+    if not isinstance(value, list) or strays:
+        wrong = strays[0] if strays else value
+        reading.wrong_type((key,), "a list of tables with a name and files", wrong)
     parts = []
     tables: list[Json] = []
     extras: dict[str, list[Path]] = {}
@@ -52,7 +53,9 @@ def read_parts(
             reading.check(path, entry, anything)
         elif isinstance(entry, str):
             parts.append(_part_from_text(entry.strip(), reading.tree))
-        elif isinstance(entry, dict):
+        elif not _is_part(entry):
+            kept[key_text(path)] = plain(entry)
+        else:
             part, table = _part(reading, path, entry, extras, kept)
             parts.append(part)
             tables.append({"name": part.name, **table})
@@ -67,6 +70,13 @@ def read_parts(
     if tables:
         fields["part"] = tables
     return tuple(parts), kept
+
+
+def _is_part(entry: Value) -> bool:
+    """A table with at least one key of a part, or nothing at all, which is told by itself."""
+    if isinstance(entry, dict) and entry:
+        return any(key in DRAFT or near(key, PART) for key in entry)
+    return is_empty(entry)
 
 
 def _part_from_text(entry: str, tree: Tree) -> ManifestPart:

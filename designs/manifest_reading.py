@@ -43,7 +43,9 @@ class Reading:
         severity: Severity = Severity.WARNING,
         fix: str | None = None,
     ) -> None:
-        """Tell one mistake."""
+        """Tell one mistake, unless it lies in a broken line that was told already."""
+        if path and path[0] in self.text.saved:
+            return
         self.faults.append(
             Fault(
                 code=code,
@@ -77,7 +79,7 @@ class Reading:
         self.fault(
             "wrong_type",
             path,
-            f"`{key_text(path)}` should be {wanted}, not {shape(value)}.",
+            f"`{key_text(path)}` should be {wanted}; it is {shape(value)}.",
             fix=fix,
         )
 

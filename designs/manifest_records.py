@@ -20,7 +20,7 @@ def record(
     """A table with `known` keys. Unknown ones are kept when `open_ended`, else told."""
 
     def check(reading: Reading, path: Path, value: Value) -> dict[str, Json] | None:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or (required and not known.keys() & value.keys()):
             reading.wrong_type(path, f"a table with {', '.join(known)}", value)
             return None
         found = {}

@@ -24,6 +24,11 @@ from designs.manifest_syntax import (
 )
 
 _TELLING = frozenset({"okhv", "name", "title", "license", "licence", "repo", "project-link"})
+_NAME_AND_LICENCE = frozenset({"okhv", "name", "title", "license", "licence", "spdx-license"})
+_SIMPLE = _NAME_AND_LICENCE | {
+    *("repo", "version", "function", "licensor", "description", "project-link"),
+}
+_REPAIRABLE = frozenset({"syntax", "repeated_key", "alias"})  # the rest are limits
 _TRIES = 5  # lines left out before giving up on repair
 
 
@@ -36,6 +41,7 @@ class Text:
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     whole: bool = True  # False: parts of the file could not be read, so nothing is "missing"
+    saved: set[str] = field(default_factory=set)  # keys from broken lines: one fault is enough
 
     def line(self, path: Path) -> int | None:
         """The line of a value, or of the nearest thing around it."""
@@ -65,16 +71,23 @@ def load(data: bytes, *, filename: str) -> Text:
         _tell(result, "empty", None, "The manifest is empty: give at least a name and a licence.")
         return result
     if result.faults and not result.whole:  # too large, or not text: no use in parsing it
-        result.values = _scan(result.format, text)
+        _save(text, result, keys=_SIMPLE)
         return result
     _parse(text, result)
     return result
 
 
 def _tell(
-    result: Text, code: str, line: int | None, text: str, *, severity: Severity = Severity.ERROR
+    result: Text,
+    code: str,
+    line: int | None,
+    text: str,
+    *,
+    severity: Severity = Severity.ERROR,
+    fix: str | None = None,
 ) -> None:
-    result.faults.append(Fault(code=code, key="", line=line, severity=severity, text=text))
+    fault = Fault(code=code, key="", line=line, severity=severity, text=text, fix=fix)
+    result.faults.append(fault)
     result.whole = result.whole and severity is not Severity.ERROR
 
 
@@ -118,7 +131,7 @@ def _parse(text: str, result: Text) -> None:
         error = unreadable
     if _parse_as_another(text, result):
         return
-    repaired = _repair(text, result.format, error) if result.format != "json" else None
+    repaired = _repair(text, result.format, error) if error.code in _REPAIRABLE else None
     only_repeats = repaired is not None and all(e.code == "repeated_key" for e in repaired[1])
     told = repaired[1] if repaired is not None and only_repeats else [error]
     for each in told:
@@ -131,13 +144,19 @@ def _parse(text: str, result: Text) -> None:
                 each.line,
                 f"The file is not readable as {result.format.upper()}: {each.text}. "
                 "What could be saved is shown.",
+                fix=_quoted_line(text, result.format, each.line) if repaired else None,
             )
     if repaired is not None:
         _accept(repaired[0], result)
+        if not only_repeats:
+            # The value that stands where the file broke; in YAML it may have lost a line there.
+            at = error.line or 0
+            before = [path for path, line in result.lines.items() if line <= at][-1:]
+            is_near = result.format == "yaml" or (before and result.lines[before[0]] == at)
+            result.saved |= {str(path[0]) for path in before if is_near}
     if not only_repeats:
         result.whole = False
-        saved = {key: value for key, value in result.values.items() if value not in ("", [], {})}
-        result.values = _scan(result.format, text) | saved
+        _save(text, result, keys=_SIMPLE if repaired is None else _NAME_AND_LICENCE)
 
 
 def _accept(parsed: Parsed, result: Text) -> None:
@@ -213,7 +232,9 @@ def _parse_as_another(text: str, result: Text) -> bool:
 def _repair(
     text: str, format_name: str, error: Unreadable
 ) -> tuple[Parsed, list[Unreadable]] | None:
-    """Leave out the lines that break the file, a few at most; None when that does not help."""
+    """Mend or leave out the lines that break the file, a few at most; None when that fails."""
+    if format_name == "json":
+        return None  # often a single line: the scan finds more
     lines = text.split("\n")
     errors = []
     for _ in range(_TRIES):
@@ -222,7 +243,11 @@ def _repair(
         errors.append(error)
         start = error.line - 1
         is_header = format_name == "toml" and lines[start].lstrip().startswith("[")
-        lines[start] = ""
+        if format_name == "yaml" and re.match(r" *\t", lines[start]):
+            lines = [re.sub(r"^[ \t]+", _without_tabs, line) for line in lines]
+        else:
+            quoted = _quoted(lines[start], format_name)
+            lines[start] = "" if quoted == lines[start] else quoted
         while is_header and start + 1 < len(lines):  # a table goes with all its keys
             start += 1
             if lines[start].lstrip().startswith("["):
@@ -235,6 +260,37 @@ def _repair(
             continue
         return (parsed, errors) if isinstance(parsed.values, dict) else None
     return None
+
+
+def _quoted(line: str, format_name: str) -> str:
+    """A line with the quotes its value lacks; "" when that is not what is wrong with it."""
+    if format_name == "toml":
+        return re.sub(
+            r"^(\s*[\w-]+\s*=\s*)([^\s\"'\[\]{}#\\][^\"\[\]{}#\\]*?)\s*$", r'\1"\2"', line
+        )
+    found = re.match(r"(\s*(?:- +)*[\w$-]+:[ \t]+)([^\s'\"|>\[{&*!#].*?)\s*$", line)
+    return found[1] + "'" + found[2].replace("'", "''") + "'" if found else ""
+
+
+def _quoted_line(text: str, format_name: str, line: int | None) -> str | None:
+    """The line as it should be, when all it lacks is quotes."""
+    if line is None:
+        return None
+    broken = text.split("\n")[line - 1]
+    quoted = _quoted(broken, format_name)
+    return quoted.strip() if quoted not in ("", broken) else None
+
+
+def _without_tabs(indent: re.Match[str]) -> str:
+    return indent[0].replace("\t", "  ")
+
+
+def _save(text: str, result: Text, *, keys: frozenset[str]) -> None:
+    """Add what a scan by line finds under `keys` and the parser could not give."""
+    for key, value in _scan(result.format, text).items():
+        if key.lower() in keys and result.values.get(key) in (None, "", [], {}):
+            result.values[key] = value
+            result.saved.add(key)
 
 
 def _scan(format_name: str, text: str) -> dict[str, Value]:
