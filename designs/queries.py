@@ -139,7 +139,7 @@ def _version_id(session: Session, design_id: int, name: str | None) -> int | Non
             select(RefRow.ref, RefRow.version_id).where(
                 RefRow.design_id == design_id, RefRow.ref.in_(wanted)
             )
-        ).tuples()
+        ).tuples().all()
     )
     for ref in wanted:
         if ref in by_ref:
