@@ -31,6 +31,7 @@ MOST_MESH_BYTES = 256 << 20
 MOST_STL_BYTES = 512 << 20
 MESHES = (".stl", ".obj", ".3mf")
 README = re.compile(r"readme(\.(md|markdown|txt|rst))?", re.IGNORECASE)
+LETTERS = re.compile(r"[^\W_]+")
 LICENCE = re.compile(r"(licen[cs]e|copying)(\.(md|txt))?", re.IGNORECASE)
 
 
@@ -236,7 +237,7 @@ def _publish(
             ids[key] = _mesh_row(session, key, each)
     slugs: set[str] = set()
     for position, (name, path) in enumerate(found.parts):
-        slug = _slug(name, path, slugs)
+        slug = _slug(name, slugs)
         session.add(
             PartRow(
                 version_id=version.id,
@@ -277,10 +278,9 @@ def _mesh_row(session: Session, key: tuple[str, str], each: _Kept) -> int:
     return row.id
 
 
-def _slug(name: str, path: str, taken: set[str]) -> str:
+def _slug(name: str, taken: set[str]) -> str:
     """A part's name in addresses: folded, unique in its version."""
-    base = "-".join(catalogue.words_of(name)) or "-".join(catalogue.words_of(path)) or "part"
-    base = base[:100]
+    base = ("-".join(LETTERS.findall(name.casefold())) or "part")[:100]
     slug, number = base, 2
     while slug in taken:
         slug, number = f"{base}-{number}", number + 1

@@ -35,7 +35,7 @@ MOST_WAIT_S = 25
 @agent_only
 def hello() -> ResponseReturnValue:
     """Which printers the agent speaks for, with the limits its G-code is checked against."""
-    hub, asked, agent = this_hub(), said(protocol.Hello), g.agent
+    hub, asked, agent = this_hub(), said(protocol.Hello, strict=False), g.agent
     if asked.protocol != protocol.VERSION:
         raise Invalid(
             f"this hub speaks version {protocol.VERSION} of the agents' protocol, not"
@@ -61,7 +61,7 @@ def hello() -> ResponseReturnValue:
 def ask() -> ResponseReturnValue:
     """Runs for idle printers, leased from now on; without any, when to ask again. With `wait_s`
     the question may be held open until there is work."""
-    hub, asked = this_hub(), said(protocol.Question)
+    hub, asked = this_hub(), said(protocol.Question, strict=False)
     until = time.monotonic() + min(max(0, asked.wait_s), MOST_WAIT_S)
     answer = _answer(hub, asked)
     if answer.work or not any(each.ready for each in asked.printers):
@@ -99,7 +99,7 @@ def gcode(run_id: UUID) -> ResponseReturnValue:
 @agent_only
 def permit(run_id: UUID) -> ResponseReturnValue:
     """The single right to start. Asking again gives the same permit with the seconds left."""
-    hub, asked = this_hub(), said(protocol.PermitAsk)
+    hub, asked = this_hub(), said(protocol.PermitAsk, strict=False)
     with hub.database.writing() as session:
         good_s = lease.permit(
             session,
@@ -119,7 +119,7 @@ def permit(run_id: UUID) -> ResponseReturnValue:
 @agent_only
 def beat(run_id: UUID) -> ResponseReturnValue:
     """Progress and renewal; the answer is "on" or "stop"."""
-    hub, asked = this_hub(), said(protocol.Beat)
+    hub, asked = this_hub(), said(protocol.Beat, strict=False)
     with hub.database.writing() as session:
         word = lease.renew(
             session,
@@ -141,7 +141,7 @@ def beat(run_id: UUID) -> ResponseReturnValue:
 @agent_only
 def report(run_id: UUID) -> ResponseReturnValue:
     """Evidence about a run; repeating it, or coming too late, changes nothing."""
-    asked = said(protocol.Report)
+    asked = said(protocol.Report, strict=False)
     with this_hub().database.writing() as session:
         run = lease.report(session, run_id=run_id, agent_id=g.agent.id, said=asked, now=clock.now())
     return protocol.Reported(run=run.id, state=run.state.value).to_json()

@@ -399,7 +399,7 @@ class WorkshopAsk(Message):
     per_hour_minor: int = 150
     labour_minor: int = 100
     contribution_bp: int = 1_000
-    carriage: list[Any] = field(default_factory=list)
+    carriage: list[dict[str, Any]] = field(default_factory=list)
     """Objects {mode, base_minor, per_km_minor, most_km}; none means: fetch it on foot, by bicycle
     or car."""
 
@@ -479,7 +479,7 @@ class Workshop(Message):
     country: str
     currency: str
     prices: dict[str, Any]
-    carriage: list[Any]
+    carriage: list[dict[str, Any]]
     printers: list[Printer]
 
 

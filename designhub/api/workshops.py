@@ -1,5 +1,6 @@
 """Workshops, printers, beds, material and the enrolment of agents."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, g
@@ -188,15 +189,8 @@ def enrol(name: str) -> ResponseReturnValue:
     return made.to_json(), 201
 
 
-def _carriage(ways: list[object]) -> tuple[Carriage, ...]:
-    if not ways:
-        return FETCHED
-    made = []
-    for way in ways:
-        if not isinstance(way, dict):
-            raise Invalid("carriage: a list of objects {mode, base_minor, per_km_minor, most_km}")
-        made.append(Carriage.from_json(way))
-    return tuple(made)
+def _carriage(ways: list[dict[str, Any]]) -> tuple[Carriage, ...]:
+    return tuple(Carriage.from_json(way) for way in ways) or FETCHED
 
 
 def _profile(asked: schema.PrinterAsk) -> Profile:
