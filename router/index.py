@@ -6,6 +6,8 @@ is built again. The database is the truth: before it answers, the index reads ev
 last number it saw.
 """
 
+import heapq
+import math
 import threading
 from collections.abc import Iterator
 from uuid import UUID
@@ -54,14 +56,16 @@ class Index:
         """(printer, great-circle metres), the nearest first, all of them; ties by printer id."""
         here = np.asarray(unit_vector(lat_udeg, lon_udeg))
         with self._lock:
-            tree, ids, fresh = self._tree, self._tree_ids, set(self._fresh)
-            waiting = [(self._where[printer], printer) for printer in fresh]
+            tree, ids, fresh = self._tree, self._tree_ids, frozenset(self._fresh)
+            waiting = [(printer, self._where[printer]) for printer in fresh]
+        points = np.asarray([point for _, point in waiting]).reshape(-1, 3)
+        chords = np.linalg.norm(points - here, axis=1)
         loose = sorted(
-            (_metres(float(np.linalg.norm(np.asarray(point) - here))), printer)
-            for point, printer in waiting
+            (_metres(chord), printer)
+            for chord, (printer, _) in zip(chords.tolist(), waiting, strict=True)
         )
-        found = ((m, p) for m, p in _from_tree(tree, ids, here) if p not in fresh)
-        for metres, printer in _merged(found, iter(loose)):
+        settled = (each for each in _from_tree(tree, ids, here) if each[1] not in fresh)
+        for metres, printer in heapq.merge(settled, loose):
             yield printer, metres
 
     def _rebuild(self) -> None:
@@ -76,26 +80,25 @@ Found = tuple[int, UUID]
 
 
 def _from_tree(tree: object | None, ids: list[UUID], here: NDArray[np.float64]) -> Iterator[Found]:
-    """All of the tree by distance, asking for twice as many each time more are wanted."""
+    """All of the tree by distance and id, asking for twice as many each time more are wanted.
+
+    Of printers as far as the last one found, some may lie beyond it: they wait for the next look.
+    """
     if tree is None:
         return
     given, wanted = 0, FIRST
     while given < len(ids):
         wanted = min(wanted, len(ids))
-        chords, places_in_tree = tree.query(here, k=[*range(1, wanted + 1)])  # type: ignore[attr-defined]
+        chords, places = tree.query(here, k=[*range(1, wanted + 1)])  # type: ignore[attr-defined]
         batch = sorted(
-            (_metres(float(chord)), ids[int(place)])
-            for chord, place in zip(chords, places_in_tree, strict=True)
+            (_metres(chord), ids[place])
+            for chord, place in zip(chords.tolist(), places.tolist(), strict=True)
         )
+        if wanted < len(ids):
+            batch = [each for each in batch if each[0] < batch[-1][0]]
         yield from batch[given:]
         given, wanted = len(batch), wanted * 2
 
 
-def _merged(left: Iterator[Found], right: Iterator[Found]) -> Iterator[Found]:
-    import heapq
-
-    return heapq.merge(left, right)
-
-
 def _metres(chord: float) -> int:
-    return round(2 * EARTH_M * float(np.arcsin(min(1.0, chord / 2))))
+    return round(2 * EARTH_M * math.asin(min(1.0, chord / 2)))

@@ -1,7 +1,8 @@
-"""The verbs of orders and jobs: order, cancel, what an agent or a person says of a run, hand-over.
+"""What people do with orders and jobs: order, cancel, judge a print, hand over, clear a bed.
 
-Each takes an open transaction, changes rows by the tables of `router.states`, writes the open book
-where something was used or is owed, and never commits.
+Each verb takes an open transaction, locks the printer, changes rows by the tables of
+`router.states`, writes the open book where something was used or is owed, and never commits.
+Saying it twice is harmless.
 """
 
 from collections.abc import Sequence
@@ -9,17 +10,17 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotAllowed, NotFound
-from commons.facts import Outcome
 from printers import registry
 from printers.models import SpoolRow
 from printers.offer import COLLECTED, Mode
-from router import bookkeeping
+from router import bookkeeping, endings, rows
 from router.history import HUB, account, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
-from router.states import LIVE, OPEN, Event, Job, JobEvent, Run
+from router.states import LIVE, Event, Job, JobEvent, Run
 
 MOST_KEY = 80
 RESERVING = frozenset({Job.ORDERED, Job.ASKED, Job.READY, Job.ASSIGNED})
@@ -27,7 +28,7 @@ RESERVING = frozenset({Job.ORDERED, Job.ASKED, Job.READY, Job.ASSIGNED})
 
 
 class QuoteOver(NotAllowed):
-    """The quote is older than it binds: ask for new ones."""
+    """The quote does not bind any more: ask for new ones."""
 
     code = "quote_over"
 
@@ -51,10 +52,8 @@ def order(
     quote = session.scalar(select(QuoteRow).where(QuoteRow.id == quote_id))
     if quote is None or quote.maker_id not in (None, maker_id):
         raise NotFound(f"there is no quote {quote_id} of yours")
-    # Locks the spool on PostgreSQL, so that two orders cannot both see the last grams free.
-    spool = session.scalars(
-        select(SpoolRow).where(SpoolRow.id == quote.spool_id).with_for_update()
-    ).one()
+    # Two orders must not both see the last grams free, nor two clicks both find no order.
+    printer = rows.locked_printer(session, quote.printer_id)
     known = session.scalar(
         select(OrderRow).where(
             OrderRow.maker_id == maker_id, OrderRow.idempotency_key == idempotency_key
@@ -66,129 +65,68 @@ def order(
         return known
     if quote.expires_at < now:
         raise QuoteOver(f"the quote ended at {quote.expires_at:%Y-%m-%d %H:%M} UTC; ask again")
-    _check_left(session, spool, needed_mg=quote.mass_mg * quote.copies)
-    row = OrderRow(
-        maker_id=maker_id, quote_id=quote_id, idempotency_key=idempotency_key, created_at=now
-    )
-    row.quote = quote
-    session.add(row)
-    session.flush()
-    for copy in range(1, quote.copies + 1):
-        job = JobRow(
-            order_id=row.id,
-            copy=copy,
-            printer_id=quote.printer_id,
-            state=Job.ORDERED,
-            reserved_mg=quote.mass_mg,
-            created_at=now,
-        )
-        session.add(job)
-    session.flush()
+    if not printer.accepting:
+        raise QuoteOver("this printer takes no new work any more; ask for new quotes")
+    check_left(session, rows.made_from(session, quote), needed_mg=quote.mass_mg * quote.copies)
+    row = _ordered(session, quote, maker_id=maker_id, key=idempotency_key, now=now)
     bookkeeping.ordered(session, row, now=now)
     return row
 
 
 def reserved_mg(session: Session, spools: Sequence[UUID] | None = None) -> dict[UUID, int]:
-    """Per spool, what open jobs have reserved of it."""
+    """Per spool, what open jobs have reserved of it; all spools, or only those named.
+
+    What was reserved of a spool that was taken out counts for the one that took its place with the
+    same material and colour (`rows.made_from`). Two statements, whatever the number of spools.
+    """
     asked = (
-        select(QuoteRow.spool_id, func.sum(JobRow.reserved_mg))
+        select(SpoolRow, func.sum(JobRow.reserved_mg))
+        .join(QuoteRow, QuoteRow.spool_id == SpoolRow.id)
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .join(JobRow, JobRow.order_id == OrderRow.id)
         .where(JobRow.state.in_(RESERVING), JobRow.reserved_mg > 0)
-        .group_by(QuoteRow.spool_id)
+        .group_by(SpoolRow.id)
     )
     if spools is not None:
-        asked = asked.where(QuoteRow.spool_id.in_(spools))
-    return {spool_id: int(total) for spool_id, total in session.execute(asked)}
+        printers = select(SpoolRow.printer_id).where(SpoolRow.id.in_(spools))
+        asked = asked.where(SpoolRow.printer_id.in_(printers))
+    sums = [(row[0], int(row[1])) for row in session.execute(asked)]
+    gone = {spool.printer_id for spool, _ in sums if spool.slot is None}
+    loaded = select(SpoolRow).where(SpoolRow.printer_id.in_(gone), SpoolRow.slot.is_not(None))
+    instead = {
+        (spool.printer_id, spool.material, spool.colour): spool.id
+        for spool in session.scalars(loaded.order_by(SpoolRow.slot.desc()))
+    }
+    found: dict[UUID, int] = {}
+    for spool, total_mg in sums:
+        which = spool.id
+        if spool.slot is None:
+            which = instead.get((spool.printer_id, spool.material, spool.colour), spool.id)
+        found[which] = found.get(which, 0) + total_mg
+    return {spool: mg for spool, mg in found.items() if spools is None or spool in spools}
+
+
+def check_left(session: Session, spool: SpoolRow, *, needed_mg: int) -> None:
+    """Raises NotEnoughLeft when a spool has less than `needed_mg` that nobody reserved."""
+    free = spool.left_mg - reserved_mg(session, [spool.id]).get(spool.id, 0)
+    if needed_mg > free:
+        raise NotEnoughLeft(
+            f"{needed_mg / 1000:.1f} g of {spool.material} {spool.colour} are needed and "
+            f"{max(0, free) / 1000:.1f} g are free there: load a fuller spool, or ask for new"
+            " quotes"
+        )
 
 
 def get(session: Session, job_id: UUID) -> JobRow:
-    """One job, locked, with its order and quote. Raises NotFound."""
-    row = session.scalar(
-        select(JobRow)
-        .where(JobRow.id == job_id)
-        .options(joinedload(JobRow.order).joinedload(OrderRow.quote))
-        .with_for_update(of=JobRow)
-    )
-    if row is None:
-        raise NotFound(f"there is no job {job_id}")
-    return row
-
-
-def open_run(session: Session, job: JobRow) -> RunRow | None:
-    """The run the job waits for, locked, if there is one."""
-    return session.scalar(
-        select(RunRow).where(RunRow.job_id == job.id, RunRow.state.in_(OPEN)).with_for_update()
-    )
-
-
-# What an agent says of a run (its words are checked in `router.lease`).
-
-
-def finished(
-    session: Session, run: RunRow, *, actor: str, now: datetime, print_s: int | None, note: str
-) -> None:
-    """The machine says it is done: a person must look. What it took is written in the book."""
-    run.permit_until = None
-    run.progress_ppm = 1_000_000
-    run_event(session, run, Event.FINISH, actor=actor, now=now, note=note)
-    bookkeeping.run_took(session, run, outcome="printed", print_s=print_s, now=now)
-    registry.idle(session, printer_id=run.printer_id, now=now)
-
-
-def run_failed(
-    session: Session, run: RunRow, *, actor: str, now: datetime, print_s: int | None, cause: str
-) -> None:
-    """There is evidence that the run failed after it may have started. What it took is written;
-    its job waits for a person's "again", or is cancelled if the maker asked for that."""
-    made = run.state is Run.PRINTED
-    run_event(session, run, Event.FAIL, actor=actor, now=now, note=cause)
-    run.cause = cause[:2_000]
-    if actor.startswith("agent:"):
-        run.permit_until = None  # used: only a person's word leaves it out until it runs out
-    job = get(session, run.job_id)
-    if made:
-        bookkeeping.rejected(session, run, by=actor, now=now)
-    else:
-        outcome: Outcome = "cancelled" if run.stop_asked else "failed"
-        bookkeeping.run_took(session, run, outcome=outcome, print_s=print_s, now=now)
-        registry.idle(session, printer_id=run.printer_id, now=now)
-    job.reason = run.cause
-    job_event(session, job, JobEvent.RUN_FAILED, actor=actor, now=now, note=cause)
-    if run.stop_asked:
-        _cancelled(session, job, actor=actor, now=now)
-
-
-def never_started(session: Session, run: RunRow, *, actor: str, now: datetime, note: str) -> None:
-    """The journal proves that nothing moved. The job goes back to its queue; after a permit the
-    bed stays occupied all the same, for only a person's look clears it."""
-    if run.state is Run.LEASED:
-        run_event(session, run, Event.RELEASE, actor=actor, now=now, note=note)
-    elif run.started_at is not None:
-        raise NotAllowed(f"run {run.id} was seen printing: it cannot have never started")
-    else:
-        run.never_started, run.permit_until = True, None
-        run_event(session, run, Event.FAIL, actor=actor, now=now, note=note)
-    given_back(session, run, actor=actor, now=now)
-
-
-def given_back(session: Session, run: RunRow, *, actor: str, now: datetime) -> None:
-    """A run ended before anything moved: its job waits again, or ends if that was asked."""
-    job = get(session, run.job_id)
-    job_event(session, job, JobEvent.RELEASED, actor=actor, now=now)
-    registry.idle(session, printer_id=run.printer_id, now=now)
-    if run.stop_asked:
-        _cancelled(session, job, actor=actor, now=now)
-
-
-# What a person says.
+    """One job, its printer locked, with its order and quote. Raises NotFound."""
+    return rows.locked_job(session, job_id)
 
 
 def passed(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
     """A person took the part off the bed and accepts it: from now on it is owed.
 
-    Also ends UNKNOWN: whoever has the good part in their hand knows that it was printed. Saying it
-    twice is harmless. Raises NotAllowed in any other state.
+    Also ends UNKNOWN: whoever has the good part in their hand knows that it was printed. Raises
+    NotAllowed in any other state.
     """
     job = get(session, job_id)
     if job.state in (Job.PASSED, Job.DONE):
@@ -197,9 +135,9 @@ def passed(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
     who = account(by)
     if run.state is Run.UNKNOWN:
         note = "a person found it finished"
-        finished(session, run, actor=who, now=now, print_s=None, note=note)
+        endings.finished(session, run, actor=who, now=now, print_s=None, note=note)
     run_event(session, run, Event.PASS, actor=who, now=now)
-    job_event(session, job, JobEvent.PASS, actor=who, now=now)
+    job_event(session, job, JobEvent.PASS, actor=who, now=now, run_id=run.id)
     registry.count(session, printer_id=run.printer_id, passed=1)
     bookkeeping.passed(session, job, run, by=by, now=now)
     if mode_of(job.order.quote) in COLLECTED:
@@ -225,11 +163,14 @@ def failed(
     if not cause.strip():
         raise Invalid("say what was wrong, in a few words")
     job = get(session, job_id)
+    if job.state is Job.FAILED:
+        return job
     run = _run_to_judge(session, job)
     run.job_at_fault, run.printer_at_fault = job_at_fault, printer_at_fault
     if printer_at_fault:
         registry.count(session, printer_id=run.printer_id, failed=1)
-    run_failed(session, run, actor=account(by), now=now, print_s=None, cause=cause.strip())
+    who = account(by)
+    endings.failed(session, run, actor=who, now=now, print_s=None, cause=cause.strip())
     return job
 
 
@@ -241,25 +182,22 @@ def retry(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
     job = get(session, job_id)
     if job.state is Job.READY:
         return job
-    quote = job.order.quote
-    spool = session.scalars(
-        select(SpoolRow).where(SpoolRow.id == quote.spool_id).with_for_update()
-    ).one()
-    needed = job.mass_mg or quote.mass_mg
-    _check_left(session, spool, needed_mg=needed)
     job_event(session, job, JobEvent.RETRY, actor=account(by), now=now)
-    job.reserved_mg, job.reason = needed, ""
+    _reserve(session, job)
     return job
 
 
 def agree(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
     """The workshop agrees to make, at the quoted price, what turned out to need more: the price
-    binds. (The maker's other way is to cancel and order by a new quote, which knows the slice.)"""
+    binds. (The maker's other way is to cancel and order by a new quote, which knows the slice.)
+
+    Raises NotAllowed in another state, NotEnoughLeft when the spool will not last.
+    """
     job = get(session, job_id)
     if job.state is Job.READY:
         return job
     job_event(session, job, JobEvent.AGREE, actor=account(by), now=now)
-    job.reason = ""
+    _reserve(session, job)
     return job
 
 
@@ -280,17 +218,17 @@ def cancel(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
         return job
     who = account(by)
     if job.state is not Job.ASSIGNED:
-        _cancelled(session, job, actor=who, now=now)
+        endings.cancelled(session, job, actor=who, now=now)
         return job
-    run = open_run(session, job)
+    run = rows.open_run(session, job)
     if run is None or run.state is Run.PRINTED:
         raise NotAllowed(f"job {job.id} is printed: look at it, then say passed or failed")
     run.stop_asked = True
     if run.state is Run.LEASED:
         run_event(session, run, Event.CANCEL, actor=who, now=now)
-        given_back(session, run, actor=who, now=now)
+        endings.given_back(session, run, actor=who, now=now, why="cancelled")
     else:
-        noted(session, run, "run.stop_asked", actor=who, now=now, note="")
+        noted(session, run, "run.stop_asked", actor=who, now=now)
     return job
 
 
@@ -299,10 +237,9 @@ def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) ->
 
     A printed part that nobody has judged yet may be judged later, on the bench.
     """
+    rows.locked_printer(session, printer_id)
     on_it = session.scalar(
-        select(RunRow)
-        .where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
-        .with_for_update()
+        select(RunRow).where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
     )
     if on_it is not None:
         if on_it.state is Run.UNKNOWN:
@@ -325,8 +262,42 @@ def mode_of(quote: QuoteRow) -> Mode:
     return Mode(quote.inputs["mode"])
 
 
+def _ordered(
+    session: Session, quote: QuoteRow, *, maker_id: UUID, key: str, now: datetime
+) -> OrderRow:
+    row = OrderRow(maker_id=maker_id, quote_id=quote.id, idempotency_key=key, created_at=now)
+    row.quote = quote
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as exc:  # at another printer, in the same moment
+        raise Conflict(f"the key {key!r} has just ordered another quote") from exc
+    for copy in range(1, quote.copies + 1):
+        job = JobRow(
+            order_id=row.id,
+            copy=copy,
+            printer_id=quote.printer_id,
+            state=Job.ORDERED,
+            reserved_mg=quote.mass_mg,
+            created_at=now,
+        )
+        session.add(job)
+    session.flush()
+    return row
+
+
+def _reserve(session: Session, job: JobRow) -> None:
+    """Set aside the filament of a job that goes back to the queue. Raises NotEnoughLeft."""
+    quote = job.order.quote
+    job.reserved_mg, job.reason = 0, ""
+    session.flush()
+    needed_mg = job.mass_mg or quote.mass_mg
+    check_left(session, rows.made_from(session, quote), needed_mg=needed_mg)
+    job.reserved_mg = needed_mg
+
+
 def _run_to_judge(session: Session, job: JobRow) -> RunRow:
-    run = open_run(session, job)
+    run = rows.open_run(session, job)
     if run is None:
         raise NotAllowed(f"job {job.id} is {job.state}: there is no print of it to judge")
     if run.state not in (Run.PRINTED, Run.UNKNOWN):
@@ -339,18 +310,3 @@ def _received(session: Session, job: JobRow, *, by: UUID, now: datetime) -> None
     distance_m = 0 if mode_of(quote) in COLLECTED else quote.distance_m
     job_event(session, job, JobEvent.RECEIVE, actor=account(by), now=now)
     bookkeeping.received(session, job, distance_m=distance_m, by=by, now=now)
-
-
-def _cancelled(session: Session, job: JobRow, *, actor: str, now: datetime) -> None:
-    job_event(session, job, JobEvent.CANCEL, actor=actor, now=now)
-    job.reserved_mg = 0
-    bookkeeping.voided(session, job, why="cancelled", by=actor, now=now)
-
-
-def _check_left(session: Session, spool: SpoolRow, *, needed_mg: int) -> None:
-    free = spool.left_mg - reserved_mg(session, [spool.id]).get(spool.id, 0)
-    if needed_mg > free:
-        raise NotEnoughLeft(
-            f"{needed_mg / 1000:.1f} g of {spool.material} {spool.colour} are needed and "
-            f"{max(0, free) / 1000:.1f} g are free there; ask for new quotes"
-        )

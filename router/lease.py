@@ -11,27 +11,43 @@ Who may rely on what:
 Every function repeats harmlessly with the same arguments, and none commits.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, union
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, NotAllowed, NotFound, NotYours
 from designs import queries as designs
 from printers import registry
-from printers.models import Bed, PrinterRow, SpoolRow
+from printers.models import Bed, PrinterRow
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, Word
-from router import jobs
+from router import endings, rows
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
-from router.states import HELD, LIVE, OPEN, Event, Job, JobEvent, Run
+from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
+from router.waiting import NOT_CLEAR, PAUSED, idle_reason, makeable, why_none, worth_asking
 
-PAUSED = "it takes no new work: its workshop paused it"
-NOT_CLEAR = "its bed is not clear: take the part off, then say that it is clear"
-NO_JOB = "no job waits for it"
+__all__ = [
+    "BedNotClear",
+    "PermitOver",
+    "any_late",
+    "expire",
+    "idle_reason",
+    "permit",
+    "renew",
+    "report",
+    "run_of_agent",
+    "take",
+    "title",
+    "worth_asking",
+]
+
+AGAIN_HELD_S = 120
+"""The lease of a run that a report brings back from UNKNOWN, until the next beat renews it."""
+
+MOST_S_LEFT = 10_000_000
+"""No print has four months left: a larger figure is a fault of the printer's estimate."""
 
 
 class BedNotClear(NotAllowed):
@@ -54,7 +70,7 @@ def take(
     An agent whose reply was lost asks again and gets the run that it already holds.
     Raises NotYours when another agent speaks for the printer.
     """
-    printer = _printer(session, printer_id)
+    printer = rows.locked_printer(session, printer_id)
     if printer.agent_id != agent_id:
         raise NotYours(f"this agent does not speak for printer {printer_id}")
     expire(session, now=now, printer_id=printer_id)
@@ -70,11 +86,11 @@ def take(
         return None, PAUSED
     if printer.bed is not Bed.CLEAR:
         return None, NOT_CLEAR
-    if _permit_still_out(session, RunRow.printer_id == printer_id, now=now):
+    if _permit_still_out(session, printer_id, now=now):
         return None, "an earlier start permit has not run out yet"
-    job = _next_job(session, printer, now=now)
+    job = session.scalar(makeable(printer_id).order_by(JobRow.ready_at, JobRow.id).limit(1))
     if job is None:
-        return None, _why_none(session, printer_id)
+        return None, why_none(session, printer_id)
     run = RunRow(
         job_id=job.id,
         printer_id=printer_id,
@@ -87,7 +103,7 @@ def take(
     job.tries += 1
     session.add(run)
     session.flush()
-    job_event(session, job, JobEvent.LEASE, actor=agent(agent_id), now=now)
+    job_event(session, job, JobEvent.LEASE, actor=agent(agent_id), now=now, run_id=run.id)
     return run, ""
 
 
@@ -110,7 +126,8 @@ def permit(
     Raises StaleFence, BedNotClear, PermitOver, Conflict when the file is another one, NotAllowed
     when the maker cancelled meanwhile.
     """
-    run = _held(session, run_id=run_id, agent_id=agent_id, fence=fence, now=now)
+    run = _own(session, run_id=run_id, agent_id=agent_id, fence=fence)
+    _check_not_lost(run, now=now)
     if run.stop_asked:
         raise NotAllowed(f"run {run_id} was cancelled: do not start it")
     if run.state in (Run.PERMITTED, Run.UNKNOWN):
@@ -120,15 +137,15 @@ def permit(
         return left_s
     if run.state is not Run.LEASED:
         raise NotAllowed(f"run {run_id} is {run.state}: it has started")
-    job = _job(session, run)
-    if sha256 != job.gcode_sha256:
-        raise Conflict(f"run {run_id} prints {job.gcode_sha256}, not {sha256}: fetch it again")
-    printer = _printer(session, run.printer_id)
-    if printer.bed is not Bed.CLEAR:
+    wanted = session.scalar(select(JobRow.gcode_sha256).where(JobRow.id == run.job_id))
+    if sha256 != wanted:
+        raise Conflict(f"run {run_id} prints {wanted}, not {sha256}: fetch it again")
+    bed = session.scalar(select(PrinterRow.bed).where(PrinterRow.id == run.printer_id))
+    if bed is not Bed.CLEAR:
         raise BedNotClear(NOT_CLEAR)
-    run_event(session, run, Event.PERMIT, actor=agent(agent_id), now=now)
+    lease_until = now + timedelta(seconds=lease_s)
+    run_event(session, run, Event.PERMIT, actor=agent(agent_id), now=now, lease_until=lease_until)
     run.permitted_at, run.permit_until = now, now + timedelta(seconds=permit_s)
-    run.lease_until = now + timedelta(seconds=lease_s)
     registry.occupied(session, printer_id=run.printer_id, now=now)
     return permit_s
 
@@ -145,24 +162,26 @@ def renew(
 ) -> Word:
     """Take a sign of life: keep the lease, note the progress, answer "on" or "stop".
 
-    Raises StaleFence when the run is another's by now, or ended.
+    A machine that moves under a run which may not, or which somebody ended from afar, is told to
+    stop, and its bed is marked occupied. Raises StaleFence for every other word about a run that
+    is another's by now, or ended.
     """
-    run = _held(session, run_id=run_id, agent_id=agent_id, fence=fence, now=now)
+    run, who = _own(session, run_id=run_id, agent_id=agent_id, fence=fence), agent(agent_id)
+    moving = beat.printing or beat.paused
+    if moving and run.state not in LIVE and not run.agent_ended:
+        _moves_unbidden(session, run, actor=who, now=now)
+        return Word.STOP
+    _check_not_lost(run, now=now)
     if run.state is Run.PRINTED:
         raise StaleFence(f"run {run_id} has been reported as printed")
-    if beat.printing or beat.paused:
-        if run.state is Run.LEASED:
-            # It moves without a permit. Refusing to know would leave the bed marked clear.
-            registry.occupied(session, printer_id=run.printer_id, now=now)
-            noted(
-                session, run, "run.moving_without_permit", actor=agent(agent_id), now=now, note=""
-            )
-            return Word.STOP
-        _moving(session, run, paused=beat.paused, actor=agent(agent_id), now=now)
+    lease_until = now + timedelta(seconds=lease_s)
+    if moving:
+        _moving(session, run, paused=beat.paused, actor=who, now=now, lease_until=lease_until)
     if run.state in HELD:
-        run.lease_until = now + timedelta(seconds=lease_s)
-    run.progress_ppm = max(run.progress_ppm, min(beat.progress_ppm, 1_000_000))
-    run.seconds_left = beat.seconds_left
+        run.lease_until = lease_until
+    _progress(run, beat.progress_ppm)
+    if beat.seconds_left is not None:
+        run.seconds_left = max(0, min(beat.seconds_left, MOST_S_LEFT))
     return Word.STOP if run.stop_asked else Word.ON
 
 
@@ -171,52 +190,95 @@ def report(
 ) -> RunRow:
     """Take an agent's word, with its evidence, of what became of a run.
 
-    What is known already, or comes after the run ended, changes nothing. Raises StaleFence for
-    another fence, NotAllowed for a claim that contradicts what was proved before.
+    What is known already changes nothing. Of a run that ended without its agent, the word is kept
+    for people, and decides whether something may lie on the bed. Raises StaleFence for another
+    fence, NotAllowed for a claim that contradicts what was proved before.
     """
-    run = _own(session, run_id=run_id, agent_id=agent_id, fence=said.fence)
-    who = agent(agent_id)
-    if said.progress_ppm is not None and run.state in LIVE:
-        run.progress_ppm = max(run.progress_ppm, min(said.progress_ppm, 1_000_000))
-    if run.state not in HELD | LIVE:
+    run, who = _own(session, run_id=run_id, agent_id=agent_id, fence=said.fence), agent(agent_id)
+    if said.event not in (ReportEvent.STARTED, ReportEvent.PAUSED):
+        run.permit_until = None  # its own agent will not start it any more
+    if run.state in LIVE:
+        if said.progress_ppm is not None:
+            _progress(run, said.progress_ppm)
+        _of_live(session, run, said, actor=who, now=now)
+    elif run.state is Run.LEASED:
+        _of_leased(session, run, said, actor=who, now=now)
+    else:
         noted(session, run, f"late.{said.event.value}", actor=who, now=now, note=said.evidence)
-        return run
+        if not run.agent_ended and said.event not in NOTHING_MOVED:
+            registry.occupied(session, printer_id=run.printer_id, now=now)
+    run.agent_ended = run.agent_ended or said.event in ENDS
+    return run
+
+
+ENDS = frozenset(
+    {
+        ReportEvent.FINISHED,
+        ReportEvent.FAILED,
+        ReportEvent.NEVER_STARTED,
+        ReportEvent.RELEASED,
+    }
+)
+NOTHING_MOVED = frozenset({ReportEvent.NEVER_STARTED, ReportEvent.RELEASED})
+
+
+def _of_live(session: Session, run: RunRow, said: Report, *, actor: str, now: datetime) -> None:
+    """An agent's word about a run whose machine may be moving."""
+    note = said.evidence
     match said.event:
         case ReportEvent.STARTED | ReportEvent.PAUSED:
+            until = now + timedelta(seconds=AGAIN_HELD_S)
             paused = said.event is ReportEvent.PAUSED
-            _moving(session, run, paused=paused, actor=who, now=now, note=said.evidence)
+            _moving(session, run, paused=paused, actor=actor, now=now, lease_until=until, note=note)
         case ReportEvent.FINISHED:
-            jobs.finished(
-                session, run, actor=who, now=now, print_s=said.print_s, note=said.evidence
-            )
+            endings.finished(session, run, actor=actor, now=now, print_s=said.print_s, note=note)
         case ReportEvent.FAILED:
-            jobs.run_failed(
-                session, run, actor=who, now=now, print_s=said.print_s, cause=said.evidence
-            )
+            endings.failed(session, run, actor=actor, now=now, print_s=said.print_s, cause=note)
         case ReportEvent.NEVER_STARTED:
-            jobs.never_started(session, run, actor=who, now=now, note=said.evidence)
+            run.agent_ended = True
+            endings.never_started(session, run, actor=actor, now=now, note=note)
         case ReportEvent.RELEASED:
-            run_event(session, run, Event.RELEASE, actor=who, now=now, note=said.evidence)
-            jobs.given_back(session, run, actor=who, now=now)
+            raise NotAllowed(
+                f"run {run.id} is {run.state}, too late to give it back: report what became of it"
+            )
         case ReportEvent.UNCLEAR:
             if run.state is not Run.UNKNOWN:
-                run_event(session, run, Event.EXPIRE, actor=who, now=now, note=said.evidence)
-    return run
+                run_event(session, run, Event.EXPIRE, actor=actor, now=now, note=note)
+
+
+def _of_leased(session: Session, run: RunRow, said: Report, *, actor: str, now: datetime) -> None:
+    """An agent's word about a run that has no permit: given back, or moved by hand."""
+    if said.event not in NOTHING_MOVED:
+        _moves_unbidden(session, run, actor=actor, now=now, note=said.evidence)
+    if said.event in (ReportEvent.STARTED, ReportEvent.PAUSED):
+        return
+    run.agent_ended = True
+    run_event(session, run, Event.RELEASE, actor=actor, now=now, note=said.evidence)
+    endings.given_back(session, run, actor=actor, now=now, why=said.evidence)
 
 
 def expire(session: Session, *, now: datetime, printer_id: UUID | None = None) -> int:
     """End every lease that ran out; returns how many. LEASED is released, later states become
     UNKNOWN. Called by a sweep, and for one printer before anything is decided about it."""
-    late = select(RunRow).where(RunRow.state.in_(HELD), RunRow.lease_until < now)
-    if printer_id is not None:
-        late = late.where(RunRow.printer_id == printer_id)
-    rows = list(session.scalars(late.with_for_update(skip_locked=printer_id is None)))
-    for run in rows:
+    late = [RunRow.state.in_(HELD), RunRow.lease_until < now]
+    if printer_id is None:
+        printers = session.scalars(select(RunRow.printer_id).where(*late).distinct())
+        # In one order, so that two sweeps cannot wait for each other.
+        return sum(expire(session, now=now, printer_id=each) for each in sorted(printers))
+    rows.locked_printer(session, printer_id)
+    runs = list(
+        session.scalars(
+            select(RunRow)
+            .where(*late, RunRow.printer_id == printer_id)
+            .execution_options(populate_existing=True)
+        )
+    )
+    for run in runs:
         note = "its agent was silent"
         run_event(session, run, Event.EXPIRE, actor=HUB, now=now, note=note)
         if run.state is Run.RELEASED:
-            jobs.given_back(session, run, actor=HUB, now=now)
-    return len(rows)
+            endings.given_back(session, run, actor=HUB, now=now, why=note)
+    return len(runs)
 
 
 def any_late(session: Session, *, now: datetime) -> bool:
@@ -226,7 +288,14 @@ def any_late(session: Session, *, now: datetime) -> bool:
 
 
 def _moving(
-    session: Session, run: RunRow, *, paused: bool, actor: str, now: datetime, note: str = ""
+    session: Session,
+    run: RunRow,
+    *,
+    paused: bool,
+    actor: str,
+    now: datetime,
+    lease_until: datetime,
+    note: str = "",
 ) -> None:
     """The machine works on our file, or waits in the middle of it."""
     wanted = Run.PAUSED if paused else Run.PRINTING
@@ -235,12 +304,25 @@ def _moving(
         run.started_at = now
     if run.state is not wanted:
         event = Event.PAUSE if paused else Event.START
-        run_event(session, run, event, actor=actor, now=now, note=note)
+        run_event(session, run, event, actor=actor, now=now, note=note, lease_until=lease_until)
+
+
+def _moves_unbidden(
+    session: Session, run: RunRow, *, actor: str, now: datetime, note: str = ""
+) -> None:
+    """The machine works on the file of a run without a permit, or of one that a person ended.
+    Refusing to know would leave the bed marked clear."""
+    registry.occupied(session, printer_id=run.printer_id, now=now)
+    noted(session, run, "run.moves_unbidden", actor=actor, now=now, note=note)
+
+
+def _progress(run: RunRow, ppm: int) -> None:
+    run.progress_ppm = max(run.progress_ppm, min(ppm, 1_000_000))
 
 
 def _own(session: Session, *, run_id: UUID, agent_id: UUID, fence: int) -> RunRow:
-    """The run, if this agent holds it with this fence; its row is locked on PostgreSQL."""
-    run = session.scalar(select(RunRow).where(RunRow.id == run_id).with_for_update())
+    """The run, its printer locked, if this agent got it with this fence."""
+    run = rows.locked_run(session, run_id)
     if run is None or run.agent_id != agent_id:
         # Not told apart: a foreign agent learns nothing of runs that are not its own.
         raise NotFound(f"this agent has no run {run_id}")
@@ -249,103 +331,18 @@ def _own(session: Session, *, run_id: UUID, agent_id: UUID, fence: int) -> RunRo
     return run
 
 
-def _held(session: Session, *, run_id: UUID, agent_id: UUID, fence: int, now: datetime) -> RunRow:
-    """Like `_own`, for what still is the agent's to move on."""
-    run = _own(session, run_id=run_id, agent_id=agent_id, fence=fence)
+def _check_not_lost(run: RunRow, *, now: datetime) -> None:
+    """Raises StaleFence when a run is not its agent's to move on any more."""
     if run.state is Run.LEASED and run.lease_until is not None and run.lease_until < now:
-        raise StaleFence(f"the lease of run {run_id} ran out; ask for work again")
+        raise StaleFence(f"the lease of run {run.id} ran out; ask for work again")
     if run.state not in OPEN:
-        raise StaleFence(f"run {run_id} ended: it is {run.state}")
-    return run
+        raise StaleFence(f"run {run.id} ended: it is {run.state}")
 
 
-def _printer(session: Session, printer_id: UUID) -> PrinterRow:
-    row = session.scalar(
-        select(PrinterRow)
-        .where(PrinterRow.id == printer_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound(f"there is no printer {printer_id}")
-    return row
-
-
-def _job(session: Session, run: RunRow) -> JobRow:
-    return session.scalars(select(JobRow).where(JobRow.id == run.job_id).with_for_update()).one()
-
-
-def _permit_still_out(session: Session, where: ColumnElement[bool], *, now: datetime) -> bool:
+def _permit_still_out(session: Session, printer_id: UUID, *, now: datetime) -> bool:
     """Whether an agent that vanished could still start something by a permit it holds."""
-    asked = select(RunRow.id).where(where, RunRow.permit_until > now)
+    asked = select(RunRow.id).where(RunRow.printer_id == printer_id, RunRow.permit_until > now)
     return session.scalar(asked.limit(1)) is not None
-
-
-def _next_job(session: Session, printer: PrinterRow, *, now: datetime) -> JobRow | None:
-    """The printer's job that waits longest and whose material is loaded."""
-    quoted = (
-        select(JobRow)
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
-        .join(SpoolRow, SpoolRow.id == QuoteRow.spool_id)
-        .where(JobRow.printer_id == printer.id, JobRow.state == Job.READY)
-    )
-    loaded = select(SpoolRow.material, SpoolRow.colour).where(
-        SpoolRow.printer_id == printer.id, SpoolRow.slot.is_not(None)
-    )
-    kinds = {(row[0], row[1]) for row in session.execute(loaded)}
-    waiting = quoted.add_columns(SpoolRow.material, SpoolRow.colour).order_by(
-        JobRow.ready_at, JobRow.id
-    )
-    for row in session.execute(waiting.limit(50)):
-        job, material, colour = row[0], row[1], row[2]
-        still_out = _permit_still_out(session, RunRow.job_id == job.id, now=now)
-        if (material, colour) in kinds and not still_out:
-            return cast(JobRow, job)
-    return None
-
-
-def _why_none(session: Session, printer_id: UUID) -> str:
-    waiting = session.execute(
-        select(SpoolRow.material, SpoolRow.colour)
-        .join(QuoteRow, QuoteRow.spool_id == SpoolRow.id)
-        .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
-        .join(JobRow, JobRow.order_id == OrderRow.id)
-        .where(JobRow.printer_id == printer_id, JobRow.state == Job.READY)
-        .limit(1)
-    ).first()
-    if waiting is None:
-        return NO_JOB
-    return f"a job waits for {waiting[0]} {waiting[1]}: load it"
-
-
-def worth_asking(session: Session, *, agent_id: UUID, printers: Collection[UUID]) -> set[UUID]:
-    """Printers for which `take` might have a run: one statement that writes nothing, so that an
-    idle agent's question costs next to nothing."""
-    ready = (
-        select(JobRow.printer_id)
-        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
-        .where(
-            JobRow.printer_id.in_(printers),
-            JobRow.state == Job.READY,
-            PrinterRow.accepting,
-            PrinterRow.bed == Bed.CLEAR,
-        )
-    )
-    # A run whose lease answer was lost is asked for again.
-    leased = select(RunRow.printer_id).where(
-        RunRow.printer_id.in_(printers), RunRow.agent_id == agent_id, RunRow.state == Run.LEASED
-    )
-    return set(session.scalars(union(ready, leased)))
-
-
-def idle_reason(printer: PrinterRow) -> str:
-    """Why a printer that is not worth asking for gets nothing, in words."""
-    if not printer.accepting:
-        return PAUSED
-    if printer.bed is not Bed.CLEAR:
-        return NOT_CLEAR
-    return NO_JOB
 
 
 def title(session: Session, job: JobRow) -> str:

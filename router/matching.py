@@ -13,6 +13,9 @@ from designs.facts import Fit, fits
 from printers.capability import MATERIALS
 from printers.offer import Loaded, Offer
 
+MOST_LAYER_PCT = 80
+"""Of the nozzle's width; the slicer refuses higher layers, for they are not pressed on."""
+
 TALL_UM = 1
 """Width and height are two reasons: the first is asked with a flat part."""
 
@@ -44,7 +47,6 @@ class Axis(StrEnum):
     DISTANCE = "distance"
     CARRIAGE = "carriage"
     PRICE = "price"
-    DEADLINE = "deadline"
     CURRENCY = "currency"
 
 
@@ -124,17 +126,21 @@ def _machine(need: Need, offer: Offer) -> list[Reason]:
     if need.size_z_um > profile.height_mm * 1000:
         needed, available = _mm(need.size_z_um), str(profile.height_mm)
         reasons.append(_reason(Axis.HEIGHT, needed, available, "mm", Fixer.DESIGNER))
-    if need.layer_height_um > profile.nozzle_um * 3 // 4:
-        needed, available = f"layers of {need.layer_height_um}", f"a nozzle of {profile.nozzle_um}"
+    most_layer_um = profile.nozzle_um * MOST_LAYER_PCT // 100
+    if need.layer_height_um > most_layer_um:
+        needed = f"layers of {need.layer_height_um}"
+        available = f"at most {most_layer_um} with a nozzle of {profile.nozzle_um}"
         reasons.append(_reason(Axis.NOZZLE, needed, available, "µm", Fixer.MAKER))
     material = MATERIALS.get(need.material)
     if material is None:
         return reasons
-    if material.nozzle_c > profile.max_nozzle_c:
-        needed, available = str(material.nozzle_c), str(profile.max_nozzle_c)
+    nozzle_c = max(material.nozzle_c, material.first_nozzle_c)
+    if nozzle_c > profile.max_nozzle_c:
+        needed, available = str(nozzle_c), str(profile.max_nozzle_c)
         reasons.append(_reason(Axis.NOZZLE_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
-    if material.bed_c > profile.max_bed_c:
-        needed, available = str(material.bed_c), str(profile.max_bed_c)
+    bed_c = max(material.bed_c, material.first_bed_c)
+    if bed_c > profile.max_bed_c:
+        needed, available = str(bed_c), str(profile.max_bed_c)
         reasons.append(_reason(Axis.BED_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
     if material.needs_enclosure and not profile.enclosure:
         reasons.append(_reason(Axis.ENCLOSURE, "a closed chamber", "none", "", Fixer.NOBODY))
@@ -181,7 +187,7 @@ def _service(offer: Offer, *, now: datetime, unseen_s: int) -> list[Reason]:
 def _distance(need: Need, *, distance_m: int) -> list[Reason]:
     if need.max_distance_m is None or distance_m <= need.max_distance_m:
         return []
-    needed, available = f"at most {need.max_distance_m // 1000}", str(distance_m // 1000)
+    needed, available = f"at most {need.max_distance_m / 1000:.1f}", f"{distance_m / 1000:.1f}"
     return [_reason(Axis.DISTANCE, needed, available, "km", Fixer.MAKER)]
 
 

@@ -13,25 +13,25 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.blobs import Blobs
 from basis.db import Database
-from basis.errors import HubError, NotAllowed, TooLarge, Unavailable
+from basis.errors import HubError, NotAllowed, NotFound, TooLarge, Unavailable
 from designs import queries as designs
 from printers import queries as printers
 from printers.capability import Choices, Profile
 from printers.slicer import (
     LIMITS,
     Sliced,
-    SlicerMissing,
     cache_key,
     engine_version,
     job_ini,
     slice_plate,
 )
-from router import jobs
+from router import jobs, rows
 from router.history import HUB, job_event
 from router.models import JobRow, OrderRow, QuoteRow, SliceRow
 from router.quote import Inputs, made_minor
@@ -63,15 +63,15 @@ def slice_job(
     sliced makes the job unroutable, with the reason; what the hub itself lacks (the slicer, disk)
     raises Unavailable and leaves the job owed.
     """
-    with database.reading() as session:
-        plate = _plate(session, job_id)
-    if plate is None:
-        return
     try:
-        made = _known(database, plate) or _made(
+        with database.reading() as session:
+            plate = _plate(session, job_id)
+        if plate is None:
+            return
+        made = _known(database, blobs, plate) or _made(
             plate, database=database, blobs=blobs, scratch=scratch, wall_s=wall_s
         )
-    except (Unavailable, SlicerMissing):
+    except Unavailable:  # the slicer's absence is one
         raise
     except HubError as exc:
         log.info("job %s cannot be sliced: %s", job_id, exc)
@@ -117,9 +117,21 @@ def _key(plate: _Plate) -> str:
     )
 
 
-def _known(database: Database, plate: _Plate) -> SliceRow | None:
+def _known(database: Database, blobs: Blobs, plate: _Plate) -> SliceRow | None:
+    """An earlier slice of the same, if its file is still whole."""
     with database.reading() as session:
-        return session.get(SliceRow, _key(plate))
+        row = session.get(SliceRow, _key(plate))
+    if row is not None:
+        _stored(blobs, row.gcode_sha256)
+    return row
+
+
+def _stored(blobs: Blobs, sha256: str) -> Path:
+    """A file that the hub's own rows name. Raises Unavailable when the disk lost it."""
+    try:
+        return blobs.checked(sha256)
+    except NotFound as exc:
+        raise Unavailable(f"{exc}: the hub's operator must restore it") from exc
 
 
 def _made(
@@ -128,9 +140,8 @@ def _made(
     """Slice in a job folder of its own, keep the G-code, remember it by its inputs."""
     folder = Path(tempfile.mkdtemp(prefix="slice-", dir=scratch))
     try:
-        stl = blobs.checked(plate.stl_sha256)
         sliced = slice_plate(
-            stl,
+            _stored(blobs, plate.stl_sha256),
             profile=plate.profile,
             choices=plate.choices,
             folder=folder,
@@ -147,44 +158,65 @@ def _made(
 
 
 def _remembered(database: Database, sliced: Sliced) -> SliceRow:
-    with database.writing() as session:
-        known = session.get(SliceRow, sliced.cache_key)
-        if known is not None:
-            return known
-        row = SliceRow(
-            key=sliced.cache_key,
-            gcode_sha256=sliced.sha256,
-            gcode_sha1=sliced.sha1,
-            gcode_bytes=sliced.size,
-            mass_mg=sliced.mass_mg,
-            duration_s=sliced.duration_s,
-            sliced_by=sliced.engine,
-            created_at=clock.now(),
-        )
-        session.add(row)
-    return row
+    """The first slice of the same inputs, which may be another worker's of this moment."""
+    row = SliceRow(
+        key=sliced.cache_key,
+        gcode_sha256=sliced.sha256,
+        gcode_sha1=sliced.sha1,
+        gcode_bytes=sliced.size,
+        mass_mg=sliced.mass_mg,
+        duration_s=sliced.duration_s,
+        sliced_by=sliced.engine,
+        created_at=clock.now(),
+    )
+    try:
+        with database.writing() as session:
+            session.add(row)
+        return row
+    except IntegrityError:
+        with database.reading() as session:
+            return session.get_one(SliceRow, sliced.cache_key)
 
 
 def _ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> None:
-    """The G-code is there: the job may be leased, unless it became much dearer than quoted."""
+    """The G-code is there: the job may be leased, unless people must be asked first."""
     job = jobs.get(session, job_id)
     if job.state is not Job.ORDERED:
         return
+    quote = job.order.quote
+    why = _dearer(quote, made) or _too_heavy(session, job, quote, made)
     job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
     job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
     job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
-    job.reserved_mg = max(job.reserved_mg, made.mass_mg)
-    quote = job.order.quote
+    if why:
+        job.reason = f"{why}. Agree to make it at the quoted price, or cancel"
+        job_event(session, job, JobEvent.COSTS_MORE, actor=HUB, now=now, note=job.reason)
+        return
+    job.reserved_mg = made.mass_mg
+    job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
+
+
+def _dearer(quote: QuoteRow, made: SliceRow) -> str:
+    """Why the slice is not worth the quoted price any more, in words; or nothing."""
     inputs = Inputs.from_json(quote.inputs)
     quoted = made_minor(inputs, mass_mg=quote.mass_mg, duration_s=quote.duration_s)
     needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=made.duration_s)
-    if needed * 100 > quoted * (100 + MORE_PCT):
-        job.reason = (
-            f"the slice needs {made.mass_mg / 1000:.1f} g and {made.duration_s // 60} min, quoted"
-            f" were {quote.mass_mg / 1000:.1f} g and {quote.duration_s // 60} min: material and"
-            f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer. Agree to the"
-            " quoted price for it, or cancel"
-        )
-        job_event(session, job, JobEvent.COSTS_MORE, actor=HUB, now=now, note=job.reason)
-        return
-    job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
+    if needed * 100 <= quoted * (100 + MORE_PCT):
+        return ""
+    return (
+        f"the slice needs {made.mass_mg / 1000:.1f} g and {made.duration_s // 60} min, quoted"
+        f" were {quote.mass_mg / 1000:.1f} g and {quote.duration_s // 60} min: material and"
+        f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer"
+    )
+
+
+def _too_heavy(session: Session, job: JobRow, quote: QuoteRow, made: SliceRow) -> str:
+    """Why the spool does not hold what the slice needs beyond its reservation; or nothing."""
+    more_mg = made.mass_mg - job.reserved_mg
+    if more_mg <= 0:
+        return ""
+    try:
+        jobs.check_left(session, rows.made_from(session, quote), needed_mg=more_mg)
+    except jobs.NotEnoughLeft as exc:
+        return f"the slice needs {more_mg / 1000:.1f} g more than was reserved: {exc}"
+    return ""
