@@ -21,6 +21,7 @@ FINER = 2  # drawn so many times larger, then shrunk: smooth edges
 AZIMUTH_DEG, ELEVATION_DEG = -35.0, 28.0
 MARGIN = 0.04  # of the side, on every side
 CANDIDATES = 2**21  # pixels tested at a time: about 300 MB of columns at the most
+MOST_CANDIDATES = 60_000_000  # 3 to 6 s; beyond it the picture is drawn coarser
 COLOUR = (140, 164, 190)
 PAPER = (247, 247, 245)
 LIGHT = (0.35, 0.55, 0.76)  # where it comes from: right, up, towards the camera
@@ -60,11 +61,16 @@ def picture(
     wrong.
     """
     box = box_of(corners)
-    side_px = size_px * FINER
-    screen = _seen(corners, box, side_px)
-    frame = _drawn(screen, side_px, both_sides=both_sides)
-    if (frame == NOTHING).all() and not both_sides:
-        frame = _drawn(screen, side_px, both_sides=True)  # an open sheet seen from behind
+    for coarser in (1, 2, 4, 8):
+        side_px = size_px * FINER // coarser
+        screen = _seen(corners, box, side_px)
+        frame = _drawn(screen, side_px, both_sides=both_sides)
+        if frame is not None and (frame == NOTHING).all() and not both_sides:
+            frame = _drawn(screen, side_px, both_sides=True)  # an open sheet seen from behind
+        if frame is not None:
+            break
+    else:
+        raise MeshRefused("not_drawn", "too many large triangles lie over each other to draw them")
     if (frame == NOTHING).all():
         raise MeshRefused("not_drawn", "from where we look the part has no area to be seen")
     pixels = _shaded(frame, screen, colours).reshape(side_px, side_px, 3)
@@ -101,9 +107,10 @@ def _seen(corners: Corners, box: Box, side_px: int) -> _Screen:
     return _Screen(x=seen[0], y=seen[1], depth=seen[2], deep_px=deep * scale)
 
 
-def _drawn(screen: _Screen, side_px: int, *, both_sides: bool) -> NDArray[np.uint64]:
+def _drawn(screen: _Screen, side_px: int, *, both_sides: bool) -> NDArray[np.uint64] | None:
     """For every pixel the nearest triangle, as depth in the upper and its number in the lower half:
-    the smallest key wins, so one pass decides without a second look."""
+    the smallest key wins, so one pass decides without a second look. None when it would take
+    minutes."""
     frame = np.full(side_px * side_px, NOTHING)
     doubled = _doubled(screen.x, screen.y)
     faces = np.flatnonzero(doubled != 0 if both_sides else doubled > 0)
@@ -122,6 +129,8 @@ def _drawn(screen: _Screen, side_px: int, *, both_sides: bool) -> NDArray[np.uin
     order = np.argsort(pixels, kind="stable")
     order = order[np.searchsorted(pixels[order], 1) :]
     ends = np.cumsum(pixels[order], dtype=np.int64)
+    if len(order) and ends[-1] > MOST_CANDIDATES:
+        return None
     start = 0
     while start < len(order):
         reached = ends[start - 1] if start else 0

@@ -9,10 +9,11 @@ from PIL import Image
 from basis.jail import How
 from designs.analysis import WHY, Measured, Refused, measure
 from designs.facts import FileLimits
-from tests.support.meshes import RELATIONS, binary_stl, cube, tetra, text_stl, threemf, turned
+from tests.support.meshes import RELATIONS, binary_stl, cube, text_stl, threemf, turned
 
 CUBE = binary_stl(cube(20, at=(1, 2, 3)))
-SLOW = "".join(text_stl(tetra()[:1], name=f"s{i}") for i in range(50_000)).encode()
+FACETS = text_stl(cube()).encode().split(b"\n", 1)[1].rsplit(b"endsolid", 1)[0]
+SLOW = b"solid slow\n" + FACETS * 50_000 + b"endsolid slow\n"
 
 
 def test_a_mesh_comes_back_with_facts_a_canonical_stl_and_a_picture(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_part_without_a_face_to_be_seen_has_facts_and_no_picture(tmp_path: Pat
 
 def test_a_slow_file_is_refused_and_its_neighbours_are_measured(tmp_path: Path) -> None:
     answers = measure(
-        [("a.stl", CUBE), ("slow.stl", SLOW), ("b.stl", CUBE)], folder=tmp_path, cpu_s=1
+        [("a.stl", CUBE), ("slow.stl", SLOW), ("b.stl", CUBE)], folder=tmp_path, cpu_s=2
     )
     assert isinstance(answers[0], Measured)
     assert isinstance(answers[2], Measured)
@@ -115,7 +116,7 @@ def test_a_zip_bomb_is_refused_by_its_size_and_by_its_tag(tmp_path: Path) -> Non
 def test_too_little_memory_is_too_complex(tmp_path: Path) -> None:
     mesh = binary_stl(cube())[84:]
     many = b"\0" * 80 + (12 * 100_000).to_bytes(4, "little") + mesh * 100_000
-    [refused] = measure([("a.stl", many)], folder=tmp_path, memory_bytes=350_000_000)
+    [refused] = measure([("a.stl", many)], folder=tmp_path, memory_bytes=200_000_000)
     assert isinstance(refused, Refused)
     assert refused.code == "too_complex"
 

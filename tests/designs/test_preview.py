@@ -85,6 +85,14 @@ def test_an_open_sheet_seen_from_behind_is_drawn() -> None:
     assert is_part(drawn(top, both_sides=True)).any()
 
 
+def test_very_many_large_triangles_are_drawn_coarser_or_not_at_all() -> None:
+    sheets = np.concatenate([cube()] * 200)
+    assert (is_part(drawn(sheets)) != is_part(drawn(cube()))).mean() < 0.02
+    with pytest.raises(MeshRefused) as refused:
+        picture(np.concatenate([cube()] * 20_000))
+    assert refused.value.code == "not_drawn"
+
+
 def test_a_blank_picture_is_refused() -> None:
     line = np.array([[(0, 0, 0), (1, 1, 1), (2, 2, 2)]], dtype=np.float32)
     with pytest.raises(MeshRefused) as refused:
