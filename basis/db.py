@@ -135,13 +135,14 @@ def make_engine(url: str, *, pool_size: int) -> Engine:
             address,
             pool_size=pool_size,
             connect_args={"timeout": BUSY_S, "check_same_thread": False},
+            hide_parameters=True,  # rows hold what people wrote; a log is read by others
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if address.drivername == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
-    return create_engine(address, pool_size=pool_size, pool_pre_ping=True)
+    return create_engine(address, pool_size=pool_size, pool_pre_ping=True, hide_parameters=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
