@@ -125,6 +125,8 @@ class SliceRow(Base):
     __tablename__ = "slice"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    plate: Mapped[str] = mapped_column(String(64), index=True)
+    """Mesh and settings alone: what a quote looks for, whichever engine sliced it."""
     gcode_sha256: Mapped[str] = mapped_column(String(64))
     gcode_sha1: Mapped[str] = mapped_column(String(40))
     gcode_bytes: Mapped[int] = mapped_column(BigInteger)

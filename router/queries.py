@@ -15,6 +15,10 @@ from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
 from router.states import OPEN, Job
 
 
+UNFINISHED = frozenset(Job) - {Job.DONE, Job.CANCELLED, Job.UNROUTABLE}
+"""Jobs of which something is still owed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStory:
     """A job, where it is made, what of, and everything that happened to it."""
@@ -88,6 +92,23 @@ def order_by_id(session: Session, order_id: UUID) -> OrderRow:
     if row is None:
         raise NotFound(f"there is no order {order_id}")
     return row
+
+
+def open_jobs(
+    session: Session, printer_ids: Collection[UUID], *, most: int = 200
+) -> list[tuple[JobRow, RunRow | None, int]]:
+    """(job, its open run, part id) of what the printers still owe, the oldest first, by one
+    statement."""
+    rows = session.execute(
+        select(JobRow, RunRow, QuoteRow.part_id)
+        .join(OrderRow, OrderRow.id == JobRow.order_id)
+        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .outerjoin(RunRow, (RunRow.job_id == JobRow.id) & RunRow.state.in_(OPEN))
+        .where(JobRow.printer_id.in_(printer_ids), JobRow.state.in_(UNFINISHED))
+        .order_by(JobRow.created_at, JobRow.id)
+        .limit(most)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:

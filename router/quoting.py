@@ -11,25 +11,26 @@ from sqlalchemy.orm import Session
 
 from basis.errors import Invalid
 from basis.units import ceil_div
-from designs.facts import estimated_mass_mg
 from designs.queries import PrintablePart
-from printers.capability import MATERIALS, Choices
+from printers.capability import Choices
 from printers.offer import Carriage, Loaded, Mode, Offer
 from printers.queries import offers
 from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
-from router.estimate import Record, duration_s
+from router.figures import Figures, Figuring, records
 from router.globe import Place
 from router.index import Index
 from router.matching import Axis, Fixer, Need, Reason, is_near_miss, spool_for, why_not
-from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.models import JobRow, OrderRow, QuoteRow
 from router.quote import MOST_IDLE_H, Inputs, Preset, Quote, late_after_s, quote
-from router.states import Job, Run
+from router.states import Job
 
-BATCH = 64
+FIRST_BATCH = 64
+"""Printers looked at in the first step, the nearest; each further step doubles it."""
+
 MOST_CANDIDATES = 1_024
-"""Printers looked at for one request, the nearest first."""
+"""Printers looked at for one request."""
 
 MOST_COPIES = 100
 
@@ -47,6 +48,8 @@ class Request:
     deadline: datetime | None = None
     max_distance_m: int | None = None
     max_total_minor: int | None = None
+    currency: str | None = None
+    """Quotes in one currency can be compared; None is that of the nearest who could make it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class _Candidate:
     result: Quote
     offer: Offer
     spool: Loaded
+    estimated_s: int
 
 
 def quotes_for(
@@ -91,24 +95,22 @@ def quotes_for(
     """Ask the printers around a place, the nearest first, and store the best quotes.
 
     The search widens until there are `wanted` quotes and then once more, for a cleaner grid
-    further off can win; it ends after `MOST_CANDIDATES` printers.
+    further off can win; it ends after `MOST_CANDIDATES` printers. The number of statements grows
+    with the number of steps only, of which there are five at most.
     """
     if not 1 <= request.copies <= MOST_COPIES:
         raise Invalid(f"copies must be 1 to {MOST_COPIES}, got {request.copies}")
-    if request.choices.material not in MATERIALS:
-        raise Invalid(f"{request.choices.material!r} is none of: {', '.join(sorted(MATERIALS))}")
     index.catch_up(session)
-    found: list[_Candidate] = []
-    refused: list[Refusal] = []
+    search = _Search(session, request, now=now, unseen_s=unseen_s)
     enough = False
     for batch in _batches(index, request.place):
-        _look(session, batch, request, found, refused, now=now, unseen_s=unseen_s)
+        search.look(session, batch)
         if enough:
             break
-        enough = len(found) >= wanted
+        enough = len(search.comparable()) >= wanted
+    found, refused = search.comparable(), search.refusals()
     found.sort(key=lambda each: (each.result.cost, each.offer.idle_since, each.offer.printer))
     rows = _stored(session, found[:wanted], request, maker_id=maker_id, now=now, quote_s=quote_s)
-    refused.sort(key=lambda each: (each.distance_m, each.offer.printer))
     near = tuple(each for each in refused if is_near_miss(each.reasons))
     far = tuple(each for each in refused if not is_near_miss(each.reasons))
     offered = {each.offer.printer: each.offer for each in found[:wanted]}
@@ -122,31 +124,64 @@ def recomputed(row: QuoteRow) -> Quote:
 
 def _batches(index: Index, place: Place) -> Iterator[list[tuple[UUID, int]]]:
     around = islice(index.nearest(place.lat_udeg, place.lon_udeg), MOST_CANDIDATES)
-    while batch := list(islice(around, BATCH)):
+    size = FIRST_BATCH
+    while batch := list(islice(around, size)):
         yield batch
+        size *= 2
 
 
-def _look(
-    session: Session,
-    batch: Sequence[tuple[UUID, int]],
-    request: Request,
-    found: list[_Candidate],
-    refused: list[Refusal],
-    *,
-    now: datetime,
-    unseen_s: int,
-) -> None:
-    """Price one batch of printers: five statements, whatever their number."""
-    metres = dict(batch)
-    rows = offers(session, metres, reserved_mg=jobs.reserved_mg(session))
-    queues = _queues_s(session, list(metres))
-    records = _records(session, list(metres))
-    for offer in rows:
-        needed = _need(request, offer)
-        circuity = factors().circuity(offer.country).value
-        distance_m = ceil_div(metres[offer.printer] * circuity, 1_000)
-        reasons = why_not(needed, offer, distance_m=distance_m, now=now, unseen_s=unseen_s)
-        spool = spool_for(needed, offer)
+class _Search:
+    """What one request has found so far."""
+
+    def __init__(self, session: Session, request: Request, *, now: datetime, unseen_s: int) -> None:
+        self._request, self._now, self._unseen_s = request, now, unseen_s
+        self._reserved = jobs.reserved_mg(session)
+        self._figuring = Figuring(request.part, request.choices)
+        self._circuity = factors().circuity
+        self._currency = request.currency
+        self._found: list[_Candidate] = []
+        self._refused: list[Refusal] = []
+
+    def comparable(self) -> list[_Candidate]:
+        """The candidates whose prices are in one currency."""
+        return [each for each in self._found if each.offer.currency == self._currency]
+
+    def refusals(self) -> list[Refusal]:
+        """Everybody else, the nearest first."""
+        foreign = {
+            each.offer.printer: Refusal(
+                offer=each.offer,
+                distance_m=each.inputs.distance_m,
+                reasons=(_other_currency(self._currency or "", each.offer.currency),),
+            )
+            for each in self._found
+            if each.offer.currency != self._currency
+        }
+        both = (*self._refused, *foreign.values())
+        return sorted(both, key=lambda each: (each.distance_m, each.offer.printer))
+
+    def look(self, session: Session, batch: Sequence[tuple[UUID, int]]) -> None:
+        """Price one batch of printers: a fixed number of statements, whatever their number."""
+        metres = dict(batch)
+        rows = offers(session, metres, reserved_mg=self._reserved)
+        rows.sort(key=lambda offer: (metres[offer.printer], offer.printer))
+        queues = _queues_s(session, list(metres))
+        known = records(session, rows)
+        self._figuring.learn(session, {offer.profile for offer in rows})
+        for offer in rows:
+            figures = self._figuring.of(offer.profile, record=known.get(offer.printer))
+            queue_s = queues.get(offer.printer, 0)
+            self._consider(offer, figures, straight_m=metres[offer.printer], queue_s=queue_s)
+
+    def _consider(self, offer: Offer, figures: Figures, *, straight_m: int, queue_s: int) -> None:
+        """One printer: a candidate for each way the part can travel, or a refusal."""
+        request = self._request
+        needed = _need(request, offer, figures)
+        circuity = self._circuity(offer.country).value
+        distance_m = ceil_div(straight_m * circuity, 1_000)
+        reasons = why_not(
+            needed, offer, distance_m=distance_m, now=self._now, unseen_s=self._unseen_s
+        )
         ways = [
             way
             for way in offer.carriage
@@ -154,36 +189,40 @@ def _look(
         ]
         if not ways:
             reasons = (*reasons, _no_way(request, offer, distance_m))
-        if reasons or spool is None:
-            refused.append(Refusal(offer=offer, distance_m=distance_m, reasons=reasons))
-            continue
-        for way in ways:
-            inputs = _inputs(
-                request,
-                offer,
-                spool,
-                way,
-                great_circle_m=metres[offer.printer],
-                circuity=circuity,
-                queue_s=queues.get(offer.printer, 0),
-                record=records.get(offer.printer),
-                now=now,
-            )
-            result = quote(inputs)
-            too_much = _over_limits(request, result)
-            if too_much:
-                refused.append(Refusal(offer=offer, distance_m=distance_m, reasons=too_much))
-            else:
-                found.append(_Candidate(inputs, result, offer, spool))
+        spool = spool_for(needed, offer)
+        made: list[_Candidate] = []
+        if not reasons and spool is not None:
+            for way in ways:
+                inputs = _inputs(
+                    request,
+                    offer,
+                    spool,
+                    way,
+                    figures,
+                    straight_m=straight_m,
+                    circuity=circuity,
+                    queue_s=queue_s,
+                    now=self._now,
+                )
+                made.append(_Candidate(inputs, quote(inputs), offer, spool, figures.estimated_s))
+            cheapest_minor = min(each.result.total_minor for each in made)
+            made = [each for each in made if _within(request, each.result.total_minor)]
+            if not made:
+                reasons = (_too_dear(request, cheapest_minor),)
+        if reasons:
+            self._refused.append(Refusal(offer=offer, distance_m=distance_m, reasons=reasons))
+        elif made:
+            self._found += made
+            self._currency = self._currency or offer.currency
 
 
-def _need(request: Request, offer: Offer) -> Need:
+def _need(request: Request, offer: Offer, figures: Figures) -> Need:
     facts = request.part.facts
     return Need(
         size_x_um=facts.size_x_um,
         size_y_um=facts.size_y_um,
         size_z_um=facts.size_z_um,
-        mass_mg=_mass_mg(request) * request.copies,
+        mass_mg=figures.mass_mg * request.copies,
         material=request.choices.material,
         colour=request.choices.colour,
         layer_height_um=request.choices.layer_height_um,
@@ -192,49 +231,31 @@ def _need(request: Request, offer: Offer) -> Need:
     )
 
 
-def _mass_mg(request: Request) -> int:
-    choices = request.choices
-    return estimated_mass_mg(
-        request.part.facts,
-        density_mg_per_cm3=MATERIALS[choices.material].density_mg_per_cm3,
-        infill_pct=choices.infill_pct,
-        shell_um=choices.perimeters * 450,
-    )
-
-
 def _inputs(
     request: Request,
     offer: Offer,
     spool: Loaded,
     way: Carriage,
+    figures: Figures,
     *,
-    great_circle_m: int,
+    straight_m: int,
     circuity: int,
     queue_s: int,
-    record: Record | None,
     now: datetime,
 ) -> Inputs:
-    mass_mg = _mass_mg(request)
-    seconds, source = duration_s(
-        request.part.facts,
-        mass_mg=mass_mg,
-        profile=offer.profile,
-        choices=request.choices,
-        record=record,
-    )
     idle_h = int((now - offer.idle_since).total_seconds()) // 3_600
     return Inputs(
         copies=request.copies,
-        mass_mg=mass_mg,
-        mass_source="estimated from volume, shell and infill, before slicing",
-        duration_s=seconds,
-        duration_source=source,
+        mass_mg=figures.mass_mg,
+        mass_source=figures.mass_source,
+        duration_s=figures.duration_s,
+        duration_source=figures.duration_source,
         material=spool.material,
         material_per_kg_minor=spool.price_per_kg_minor,
         prices=offer.prices,
         carriage=way,
         mode=way.mode.value,
-        great_circle_m=great_circle_m,
+        great_circle_m=straight_m,
         circuity_per_mille=circuity,
         country=offer.country,
         rated_power_w=offer.profile.rated_power_w,
@@ -260,18 +281,24 @@ def _no_way(request: Request, offer: Offer, distance_m: int) -> Reason:
     )
 
 
-def _over_limits(request: Request, result: Quote) -> tuple[Reason, ...]:
-    """The maker's own limits, known only once there is a price and a time."""
-    if request.max_total_minor is None or result.total_minor <= request.max_total_minor:
-        return ()
-    return (
-        Reason(
-            axis=Axis.PRICE,
-            needed=f"at most {request.max_total_minor}",
-            available=str(result.total_minor),
-            unit="minor units",
-            who_can_fix=Fixer.MAKER,
-        ),
+def _within(request: Request, total_minor: int) -> bool:
+    return request.max_total_minor is None or total_minor <= request.max_total_minor
+
+
+def _too_dear(request: Request, total_minor: int) -> Reason:
+    """The maker's own limit, known only once there is a price."""
+    return Reason(
+        axis=Axis.PRICE,
+        needed=f"at most {request.max_total_minor}",
+        available=str(total_minor),
+        unit="minor units",
+        who_can_fix=Fixer.MAKER,
+    )
+
+
+def _other_currency(asked: str, priced: str) -> Reason:
+    return Reason(
+        axis=Axis.CURRENCY, needed=asked, available=priced, unit="", who_can_fix=Fixer.MAKER
     )
 
 
@@ -299,6 +326,7 @@ def _stored(
             total_minor=result.total_minor,
             mass_mg=inputs.mass_mg,
             duration_s=inputs.duration_s,
+            estimated_s=each.estimated_s,
             distance_m=inputs.distance_m,
             co2e_mg=result.co2e_mg,
             cost=result.cost,
@@ -331,27 +359,3 @@ def _queues_s(session: Session, printers: Sequence[UUID]) -> dict[UUID, int]:
         .group_by(JobRow.printer_id)
     )
     return {printer: int(seconds or 0) for printer, seconds in session.execute(asked)}
-
-
-def _records(session: Session, printers: Sequence[UUID]) -> dict[UUID, Record]:
-    """What each printer's finished jobs took beside what they were quoted at."""
-    asked = (
-        select(
-            JobRow.printer_id,
-            func.count(),
-            func.sum(JobRow.duration_s),
-            func.sum(QuoteRow.duration_s),
-        )
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
-        .where(
-            JobRow.printer_id.in_(printers),
-            JobRow.duration_s.is_not(None),
-            JobRow.id.in_(select(RunRow.job_id).where(RunRow.state == Run.PASSED)),
-        )
-        .group_by(JobRow.printer_id)
-    )
-    return {
-        printer: Record(jobs=count, took_s=int(took or 0), quoted_s=int(quoted or 0))
-        for printer, count, took, quoted in session.execute(asked)
-    }

@@ -32,6 +32,7 @@ from printers.slicer import (
     slice_plate,
 )
 from router import jobs, rows
+from router.figures import plate_of
 from router.history import HUB, job_event
 from router.models import JobRow, OrderRow, QuoteRow, SliceRow
 from router.quote import Inputs, made_minor
@@ -81,7 +82,7 @@ def slice_job(
                 jobs.refused(session, job, reason=str(exc), now=clock.now())
         return
     with database.writing() as session:
-        _ready(session, job_id, made, now=clock.now())
+        ready(session, job_id, made, now=clock.now())
 
 
 def due(session: Session) -> list[UUID]:
@@ -150,17 +151,18 @@ def _made(
         blob = blobs.put_file(sliced.gcode, most_bytes=MOST_GCODE_BYTES)
         if blob.sha256 != sliced.sha256:
             raise Unavailable("the G-code changed on the disk while it was kept")
-        return _remembered(database, sliced)
+        return _remembered(database, plate, sliced)
     except TooLarge as exc:
         raise NotAllowed(f"the G-code is larger than any printer here takes: {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remembered(database: Database, sliced: Sliced) -> SliceRow:
+def _remembered(database: Database, plate: _Plate, sliced: Sliced) -> SliceRow:
     """The first slice of the same inputs, which may be another worker's of this moment."""
     row = SliceRow(
         key=sliced.cache_key,
+        plate=plate_of(stl_sha256=plate.stl_sha256, ini=job_ini(plate.profile, plate.choices)),
         gcode_sha256=sliced.sha256,
         gcode_sha1=sliced.sha1,
         gcode_bytes=sliced.size,
@@ -178,8 +180,9 @@ def _remembered(database: Database, sliced: Sliced) -> SliceRow:
             return session.get_one(SliceRow, sliced.cache_key)
 
 
-def _ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> None:
-    """The G-code is there: the job may be leased, unless people must be asked first."""
+def ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> None:
+    """The G-code of an ordered job is there: it may be leased, unless people must be asked first.
+    Does nothing for a job in another state."""
     job = jobs.get(session, job_id)
     if job.state is not Job.ORDERED:
         return

@@ -146,6 +146,7 @@ def upgrade() -> None:
     op.create_table(
         "slice",
         sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("plate", sa.String(length=64), nullable=False),
         sa.Column("gcode_sha256", sa.String(length=64), nullable=False),
         sa.Column("gcode_sha1", sa.String(length=40), nullable=False),
         sa.Column("gcode_bytes", sa.BigInteger(), nullable=False),
@@ -155,6 +156,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("slice_pkey")),
     )
+    with op.batch_alter_table("slice", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("slice_plate_index"), ["plate"], unique=False)
+
     op.create_table(
         "book_leg",
         sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -394,6 +398,7 @@ def upgrade() -> None:
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("mass_mg", sa.BigInteger(), nullable=False),
         sa.Column("duration_s", sa.BigInteger(), nullable=False),
+        sa.Column("estimated_s", sa.BigInteger(), nullable=False),
         sa.Column("distance_m", sa.BigInteger(), nullable=False),
         sa.Column("co2e_mg", sa.BigInteger(), nullable=False),
         sa.Column("cost", sa.BigInteger(), nullable=False),
@@ -501,6 +506,7 @@ def upgrade() -> None:
         sa.Column("seconds_left", sa.Integer(), nullable=True),
         sa.Column("stop_asked", sa.Boolean(), nullable=False),
         sa.Column("never_started", sa.Boolean(), nullable=False),
+        sa.Column("agent_ended", sa.Boolean(), nullable=False),
         sa.Column("job_at_fault", sa.Boolean(), nullable=True),
         sa.Column("printer_at_fault", sa.Boolean(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
