@@ -20,8 +20,13 @@ def record(
     """A table with `known` keys. Unknown ones are kept when `open_ended`, else told."""
 
     def check(reading: Reading, path: Path, value: Value) -> dict[str, Json] | None:
-        if not isinstance(value, dict) or (required and not known.keys() & value.keys()):
+        if not isinstance(value, dict):
             reading.wrong_type(path, f"a table with {', '.join(known)}", value)
+            return None
+        if required and not known.keys() & value.keys():
+            reading.fault(
+                "wrong_type", path, f"`{key_text(path)}` has none of its keys: {', '.join(known)}."
+            )
             return None
         found = {}
         for key, inner in value.items():

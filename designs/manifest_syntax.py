@@ -17,7 +17,7 @@ import yaml
 
 MAX_BYTES = 128 * 1024  # the largest manifest we saw has 10 kB
 MAX_DEPTH = 16
-MAX_NODES = 10_000
+MAX_NODES = 5_000
 
 Path = tuple[str | int, ...]
 Value = Any
@@ -135,6 +135,8 @@ def toml(text: str) -> Parsed:
     lines: dict[Path, int] = {}
     for number, path, _ in toml_statements(text):
         lines.setdefault(path, number)
+        if path[-1] == 0:  # the first [[table]] is where the list of them begins
+            lines.setdefault(path[:-1], number)
     return Parsed(tidy(values), lines)
 
 

@@ -24,6 +24,11 @@ from designs.manifest_syntax import (
 )
 
 _TELLING = frozenset({"okhv", "name", "title", "license", "licence", "repo", "project-link"})
+_LOOKS = {
+    "toml": re.compile(rf"(?m)^(?:{'|'.join(sorted(_TELLING))})[ \t]*="),
+    "yaml": re.compile(rf"(?m)^(?:{'|'.join(sorted(_TELLING))}):"),
+    "json": re.compile(r"\A\s*\{"),
+}
 _NAME_AND_LICENCE = frozenset({"okhv", "name", "title", "license", "licence", "spdx-license"})
 _SIMPLE = _NAME_AND_LICENCE | {
     *("repo", "version", "function", "licensor", "description", "project-link"),
@@ -207,8 +212,8 @@ def _key_on(text: str, line: int | None) -> str:
 
 def _parse_as_another(text: str, result: Text) -> bool:
     """Some files carry the wrong ending; their content decides."""
-    for name in PARSERS:
-        if name == result.format:
+    for name, looks_like_it in _LOOKS.items():
+        if name == result.format or not looks_like_it.search(text):
             continue
         try:
             parsed = PARSERS[name](text)
