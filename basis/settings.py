@@ -3,6 +3,7 @@
 Every field may be given as `DESIGNHUB_<NAME>` in the environment, which nothing else reads.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,9 @@ from basis.errors import Invalid
 PREFIX = "DESIGNHUB_"
 AGENT_PREFIX = "DESIGNHUB_AGENT_"
 """Variables of the agent, which reads its own; the hub passes over them."""
+
+CLIENT_VARIABLES = frozenset({f"{PREFIX}URL", f"{PREFIX}TOKEN"})
+"""Which hub the commands speak to, and as whom; the hub passes over them too."""
 
 
 def setting(
@@ -173,7 +177,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     known = {f"{PREFIX}{each.name.upper()}": each for each in fields(Settings)}
     named = {
-        name for name in environ if name.startswith(PREFIX) and not name.startswith(AGENT_PREFIX)
+        name
+        for name in environ
+        if name.startswith(PREFIX)
+        and not name.startswith(AGENT_PREFIX)
+        and name not in CLIENT_VARIABLES
     }
     if unknown := sorted(named - known.keys()):
         raise Invalid(f"unknown settings: {', '.join(unknown)}; the known ones: docs/settings.md")
@@ -194,3 +202,15 @@ def parsed(name: str, each: "Field[Any]", text: str) -> Any:
     if choices and value not in choices:
         raise Invalid(f"{name}={text!r} is not one of: {', '.join(choices)}")
     return value
+
+
+def settings_of_this_process() -> Settings:
+    """Settings from the environment this process was started with."""
+    return read_settings(os.environ)
+
+
+def environment_for_child(given: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with only those `DESIGNHUB_*` variables that are given: a child
+    must not take over settings that were meant for another hub."""
+    others = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+    return {**others, **given}

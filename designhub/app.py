@@ -17,7 +17,7 @@ from designhub.auth import Caller, Scope, caller_of, require
 from designhub.git_http import git_blueprint
 from designhub.hub import Hub, open_hub, secret_key
 from designhub.migrate import is_current
-from designhub.web import pages
+from designhub.web import downloads, pages
 from designs import queries
 from designs.models import DesignRow
 
@@ -57,7 +57,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     logs.install(app)
     errors.install(app)
     app.after_request(_harden)
-    for module in (people, designs, quotes, jobs, workshops, agents, book, pages):
+    for module in (people, designs, quotes, jobs, workshops, agents, book, downloads, pages):
         app.register_blueprint(module.bp)
     app.register_blueprint(_git(hub))
     app.add_url_rule("/healthz", view_func=_healthz)

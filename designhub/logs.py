@@ -50,7 +50,7 @@ def set_up(*, level: str, as_json: bool) -> None:
     handler.setFormatter(JsonLines() if as_json else Plain())
     handler.addFilter(_add_request_id)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("huey", "git", "alembic.runtime.plugins", "urllib3"):
+    for noisy in ("huey", "git", "alembic", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

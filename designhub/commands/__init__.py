@@ -1,0 +1,1 @@
+"""The commands, by kind. `designhub.cli` imports each when it is used."""

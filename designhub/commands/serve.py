@@ -1,0 +1,101 @@
+"""`designhub serve` and `designhub worker`."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from basis.db import Database
+from basis.errors import Unavailable
+from basis.settings import Settings, settings_of_this_process
+from designhub import logs, serving, wheel
+from designhub.hub import open_hub
+from designhub.migrate import is_current, migrate
+from designhub.processes import Asked, KeptRunning, ended_by_signals, this_program
+from designhub.worker import Worker, register
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--data`, which every command on the hub's own machine knows."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The hub's folder; DESIGNHUB_DATA_DIR, or ./hub-data.",
+    )(command)
+
+
+def settings_with(data: Path | None, **more: Any) -> Settings:
+    """The settings of the environment, with what options say instead."""
+    given = {"data_dir": data.absolute() if data else None, **more}
+    return replace(
+        settings_of_this_process(),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def at_home(settings: Settings) -> Database:
+    """The hub's database, its tables brought to this release."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database, pool_size=2)
+    migrate(database)
+    return database
+
+
+@click.command()
+@data_option
+@click.option("--host", help="Address to listen on; DESIGNHUB_HOST, or 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="0 takes a free one; DESIGNHUB_PORT.")
+@click.option("--no-worker", is_flag=True, help="Leave the side work to `designhub worker`.")
+def serve(data: Path | None, host: str | None, port: int | None, no_worker: bool) -> None:
+    """Serve a hub: pages, API and git, with the side work in a process beside it.
+
+    The tables are brought to this release first. All settings are DESIGNHUB_* variables.
+
+    \b
+    designhub serve
+    designhub serve --data /srv/hub --port 9000
+    DESIGNHUB_DATABASE_URL=postgresql://hub@/hub designhub serve --no-worker
+    """
+    settings = serving.with_free_port(settings_with(data, host=host, port=port))
+    logs.set_up(level=settings.log_level, as_json=settings.log_json)
+    at_home(settings).close()
+    settings.downloads_dir.mkdir(exist_ok=True)
+    wheel.put_wheel(settings.downloads_dir)
+    with ExitStack() as running:
+        if not no_worker:
+            side = KeptRunning(this_program("worker", "--data", str(settings.data_dir)))
+            side.start()
+            running.callback(side.stop)
+        host_part = f"[{settings.host}]" if ":" in settings.host else settings.host
+        click.echo(f"DesignHub serves on http://{host_part}:{settings.port}", err=True)
+        serving.serve(settings)
+
+
+@click.command()
+@data_option
+def worker(data: Path | None) -> None:
+    """Run the side work of a hub: measuring what was pushed, slicing what was ordered.
+
+    `designhub serve` runs one beside itself; more of them share the work.
+
+    \b
+    designhub worker --data /srv/hub
+    """
+    settings = settings_with(data)
+    logs.set_up(level=settings.log_level, as_json=settings.log_json)
+    hub = open_hub(settings)
+    if not is_current(hub.database):
+        raise Unavailable(f"{settings.data_dir} is no hub of this release: start `designhub serve`")
+    register(hub.queue)
+    working = Worker(hub)
+    with ended_by_signals(), suppress(Asked):
+        try:
+            working.start()
+            threading.Event().wait()
+        finally:
+            working.stop()
+            hub.close()

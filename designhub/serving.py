@@ -1,0 +1,62 @@
+"""The server process: granian carrying the hub's application."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+from basis.errors import Unavailable
+from basis.settings import Settings
+from designhub import logs
+from designhub.app import create_app
+
+END_S = 10
+"""How long a request may go on after the server was told to end."""
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """The settings with a port that can be listened on, 0 replaced by a free one.
+
+    Raises Unavailable naming the port when somebody else listens on it.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+            probe.listen(1)
+        except OSError as exc:
+            raise Unavailable(
+                f"port {settings.port} on {settings.host} cannot be used ({exc.strerror}): end the"
+                " program that holds it, or choose another with --port or DESIGNHUB_PORT"
+            ) from exc
+        return replace(settings, port=int(probe.getsockname()[1]))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises SystemExit with 1 when the server broke down."""
+    server = Granian(
+        "designhub",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=settings.server_processes,
+        blocking_threads=settings.server_threads,
+        workers_kill_timeout=END_S,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+    )
+    server.serve(target_loader=partial(_load, settings), wrap_loader=False)
+
+
+def _load(settings: Settings) -> Callable[..., Any]:
+    """The application, made in each server process."""
+    logs.set_up(level=settings.log_level, as_json=settings.log_json)
+    return create_app(settings)
