@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from designs.licences import guess, openness
-from designs.manifest_model import (
+from designs.okh.model import (
     Fault,
     Generation,
     Licence,
@@ -22,9 +22,9 @@ from designs.manifest_model import (
     Severity,
     Tree,
 )
-from designs.manifest_parts import derived_parts, references
-from designs.manifest_reader import read
-from designs.manifest_writer import Incomplete, Written, suggest, write
+from designs.okh.parts import derived_parts, references
+from designs.okh.reader import read
+from designs.okh.writer import Incomplete, Written, suggest, write
 
 __all__ = [
     "Fault",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designs.manifest import Incomplete, Manifest, write
-from designs.manifest_writer import render
+from designs.okh.writer import render
 from tests.designs.manifests import GOOD, V2_4, reading, tree
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from designs.licences import Openness
 from designs.manifest import Generation, Incomplete, Licence, Manifest, fallback, write
-from designs.manifest_writer import render
+from designs.okh.writer import render
 from tests.designs.manifests import FILES, GOOD, LOSH, V1, V2_4, reading, tree
 
 ALLOWED = frozenset(tomllib.loads(V2_4)) | {
