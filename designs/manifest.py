@@ -1,7 +1,7 @@
 """A design's manifest: find it, read it whatever it holds, write it strictly.
 
-This is the door; the reader stands in `manifest_reader`, the writer in `manifest_writer`, the
-values in `manifest_model`.
+This is the door; the reader stands in `okh.reader`, the writer in `okh.writer`, the values in
+`okh.model`.
 
     names = find(root_file_names)
     manifest = read(data, filename=names[0], tree=blob_of, repository_name="lamp")
