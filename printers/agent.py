@@ -135,6 +135,7 @@ class Agent:
         self._briefs: dict[str, PrinterBrief] = {}
         self._stations: dict[str, Station] = {}
         self._greeted_at: float | None = None
+        self._known_as = ""
         self._hub_text, self._next_s = "not asked yet", 0.0
         self._unknown: frozenset[str] = frozenset()
 
@@ -237,6 +238,7 @@ class Agent:
                 self._hub_is(f"away: {exc}")
             except HubError as exc:
                 again_s = NOT_WELCOME_S
+                self._greeted_at = None  # our printers may have been given to another agent
                 self._hub_is(f"refuses: {exc}")
             except Exception as exc:  # a mistake of ours must not end the asking
                 again_s = NOT_WELCOME_S
@@ -244,8 +246,11 @@ class Agent:
             self._sleep(stop, again_s * (0.9 + self._chance() / 5), early=failures == 0)
 
     def _greeting_due(self) -> bool:
-        due = self._greeted_at is None or self._clock_s() - self._greeted_at > HELLO_AGAIN_S
-        return due or (bool(self._unknown) and self._clock_s() - self._greeted_at > NOT_WELCOME_S)  # type: ignore[operator]
+        if self._greeted_at is None:
+            return True
+        # A printer that the hub does not know yet may be enrolled any minute.
+        again_s = NOT_WELCOME_S if self._unknown else HELLO_AGAIN_S
+        return self._clock_s() - self._greeted_at > again_s
 
     def _greet(self, welcome: Welcome) -> None:
         """Learn which printers are ours to speak for."""
@@ -255,7 +260,8 @@ class Agent:
             self._briefs = {name: by_name[name] for name in self.config.printers if name in by_name}
             unknown = frozenset(self.config.printers) - frozenset(self._briefs)
             news, self._unknown = unknown - self._unknown, unknown
-        if self._greeted_at is None:
+        if not self._known_as:
+            self._known_as = welcome.name
             self._say("info", f"the hub knows this agent as {welcome.name}")
         self._greeted_at = self._clock_s()
         known = ", ".join(sorted(brief.name for brief in welcome.printers)) or "none yet"

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from basis.errors import Conflict
+from printers import steps
 from printers.agent import MARKS, Agent
 from printers.octoprint import OctoPrint
 from printers.protocol import ReportEvent
@@ -39,6 +41,11 @@ def hub() -> HubStandIn:
 def address(hub: HubStandIn) -> Iterator[str]:
     with hub_served(hub) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _quick_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "PROOF_S", 1.5)
 
 
 @pytest.fixture
@@ -119,9 +126,9 @@ def test_octoprint_killed_in_mid_print_is_unclear_and_never_started_again(
     assert len(hub.runs) == 1
 
 
-@pytest.mark.parametrize("kind", ["lost", "dropped", "twice", "proxy", "failing"])
+@pytest.mark.parametrize("kinds", [["lost"], ["twice"], ["dropped", "proxy", "failing"]])
 def test_every_call_may_fail(
-    kind: str,
+    kinds: list[str],
     hub: HubStandIn,
     address: str,
     printers: dict[str, tuple[str, str]],
@@ -130,7 +137,9 @@ def test_every_call_may_fail(
 ) -> None:
     hub.order("ender", gcode(0.5))
     calls = ("hello", "ask", "gcode", "permit", "beat", "report")
-    hub.faults = [Fault(where=call, kind=kind) for call in calls]
+    hub.faults = [
+        Fault(where=call, kind=kind) for call, kind in zip(calls, cycle(kinds), strict=False)
+    ]
     hub.faults.append(Fault(where="gcode", kind="cut"))
     with running(config(address, tmp_path / "agent", printers), chance=lambda: 0.0):
         run = hub.wait_state(*ENDED)
@@ -290,3 +299,28 @@ def test_a_printer_in_error_is_connected_once(
         assert not ready(agent)
     assert events(run)[-1] is ReportEvent.FAILED
     assert farm.prints(0, run.lease.path) == 1
+
+
+@pytest.mark.parametrize("mark", ["after_start", "mid_print"])
+def test_a_power_cut_of_both_in_mid_print_is_unclear(
+    mark: str,
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    """Only the journal knows of the start: without its INTENT the part would be printed twice."""
+    hub.order("ender", gcode(20))
+    folder = tmp_path / "agent"
+    with agent_process(hub=address, folder=folder, printers=printers, at=mark) as process:
+        assert process.wait(20) == -9
+    path = hub.only_run().lease.path
+    until(lambda: farm.prints(0, path) == 1)
+    farm.kill(0)
+    farm.start()
+    with running(config(address, folder, printers)) as agent:
+        run = hub.wait_state(Run.UNKNOWN)
+        until(lambda: ready(agent))
+    assert run.said[-1].event is ReportEvent.UNCLEAR
+    assert farm.prints(0, path) == 1

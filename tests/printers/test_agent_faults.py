@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from printers import steps
 from printers.protocol import ReportEvent
 from router.states import Run
 from tests.support.agent_process import config, events, gcode, ready, running, text, until
@@ -25,6 +26,11 @@ def hub() -> HubStandIn:
 def address(hub: HubStandIn) -> Iterator[str]:
     with hub_served(hub) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _quick_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "PROOF_S", 1.5)
 
 
 @pytest.fixture
