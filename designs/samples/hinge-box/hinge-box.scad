@@ -25,7 +25,7 @@ wall = 1.6; // [1.2:0.2:3]
 // Thickness of bottom and lid
 floor_thickness = 1.2; // [0.8:0.2:3]
 // Rounding of the corners seen from above
-corner = 5; // [2:0.5:12]
+corner = 5; // [5:0.5:12]
 
 /* [Look] */
 // Angle between box and lid: 180 to print, less to look at it
