@@ -52,20 +52,24 @@ def weld(corners: Corners) -> tuple[NDArray[np.uint32], int]:
             key *= np.uint64(odd)
         key ^= key >> np.uint64(29)
         keys[start : start + BLOCK] = key
-    order = _order(keys)
-    keys = keys[order]
-    number = np.empty(len(keys), dtype=np.uint32)
-    number[0] = 0
-    np.cumsum(keys[1:] != keys[:-1], dtype=np.uint32, out=number[1:])
-    count = int(number[-1]) + 1
+    order, keys = _order(keys)
+    new = np.empty(len(keys), dtype=bool)
+    new[0] = True
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
     del keys
-    ids = np.empty(len(number), dtype=np.uint32)
-    ids[order] = number
-    return ids.reshape(-1, 3), count
+    # Numbered by their first place in the file, for what is near in the file is near in the part:
+    # neighbours get near numbers, and every later step finds them in the cache.
+    first = order[new]
+    appears = np.zeros(len(order), dtype=bool)
+    appears[first] = True
+    number = np.cumsum(appears, dtype=np.uint32)[first] - np.uint32(1)
+    ids = np.empty(len(order), dtype=np.uint32)
+    ids[order] = number[np.cumsum(new, dtype=np.uint32) - np.uint32(1)]
+    return ids.reshape(-1, 3), len(number)
 
 
-def _order(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """What np.argsort says, up to the order of equal keys, in a third of its time.
+def _order(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """What np.argsort says, in a third of its time, and the keys in that order.
 
     Plain numbers sort much faster than an order does, so each key lends its low bits to its index;
     the few keys that differed in these bits alone are put in order afterwards.
@@ -86,8 +90,9 @@ def _order(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         touched[run[mixed]] = True
         places = np.flatnonzero(touched[run])
         members = order[places]
-        order[places] = members[np.argsort(keys[members])]
-    return order
+        order[places] = members[np.argsort(keys[members], kind="stable")]
+        found = keys[order]
+    return order, found
 
 
 def topology_of(corners: Corners) -> Topology:
