@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from basis import jail
+from basis.errors import Invalid
 from basis.settings import Settings
 from designhub import access, errors, logs, worker
 from designhub.api import agents, book, designs, jobs, people, quotes, workshops
@@ -47,6 +48,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,  # pictures stay cacheable; pages renew it daily
         SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=settings.session_days * 86_400,
     )
@@ -56,6 +58,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
     logs.install(app)
     errors.install(app)
+    app.before_request(_check_address)
     app.after_request(_harden)
     for module in (people, designs, quotes, jobs, workshops, agents, book, downloads, pages):
         app.register_blueprint(module.bp)
@@ -88,6 +91,12 @@ def _git(hub: Hub) -> Blueprint:
         after_push=after_push,
         timeout_s=hub.settings.git_timeout_s,
     )
+
+
+def _check_address() -> None:
+    """Refuse what no address of ours holds and a database would choke on."""
+    if "\x00" in request.path or any("\x00" in text for text in request.args.values()):
+        raise Invalid("the address holds a NUL character; no name or number here does")
 
 
 def _harden(response: Response) -> Response:

@@ -36,9 +36,12 @@ from printers.registry import AGENT_TOKEN, token_digest
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?")
 _RESERVED = """
-    about account admin agents api assets atom book designs docs downloads explore favicon
-    healthz help hub jobs login logout make me new orders people printers readyz robots search
-    settings sign-in sign-out sign-up static status style workshop workshops www
+    about account accounts admin agents api assets atom book commons council designs docs downloads
+    entries events explore favicon feed fund git glossary healthz help home hub jobs licence
+    licences license login logout make map me metrics new oauth operator orders parts passport
+    passports people pictures printers privacy quotes readyz robots root search security session
+    settings shares sign-in sign-out sign-up static status style support system terms tokens users
+    versions workshop workshops www
 """
 RESERVED = frozenset(_RESERVED.split())
 """Words of our own addresses: nobody's name, or their designs would hide a page."""
@@ -127,20 +130,26 @@ def sign_in(hub: Hub, *, name: str, password: str, address: str) -> Caller:
     Raises NotSignedIn without saying which of the two was wrong, TooMany after too many failures
     of one name or from one address.
     """
-    remembered = _remembered.get(name, password)
-    if remembered is not None:
-        return remembered
-    now = clock.now()
-    subjects = [f"name:{name[:50]}", f"address:{address[:50]}", f"{name[:50]}@{address[:50]}"]
-    _check_throttle(hub, subjects, now=now)
+    row = _account(hub, name)
+    stored = _NOBODY if row is None else row.password_hash
+    if row is None or not _remembered.has(stored, password):
+        now, who = clock.now(), name if NAME.fullmatch(name) else "?"
+        subjects = [f"name:{who}", f"address:{address[:50]}", f"{who}@{address[:50]}"]
+        _check_throttle(hub, subjects, now=now)
+        if not _password_is_right(stored, password) or row is None:
+            _note_failure(hub, subjects, now=now)
+            raise NotSignedIn("the name or the password is wrong")
+        _remembered.put(stored, password)
+    return Caller(id=row.id, name=row.name, operator=row.operator, scopes=ALL)
+
+
+def _account(hub: Hub, name: str) -> AccountRow | None:
+    """The account of this name. What can be no name is not asked for: it may hold characters that
+    a database refuses."""
+    if not NAME.fullmatch(name):
+        return None
     with hub.database.reading() as session:
-        row = session.scalar(select(AccountRow).where(AccountRow.name == name))
-    if not _password_is_right(row.password_hash if row else _NOBODY, password) or row is None:
-        _note_failure(hub, subjects, now=now)
-        raise NotSignedIn("the name or the password is wrong")
-    caller = Caller(id=row.id, name=row.name, operator=row.operator, scopes=ALL)
-    _remembered.put(name, password, caller)
-    return caller
+        return session.scalar(select(AccountRow).where(AccountRow.name == name))
 
 
 def token_caller(database: Database, text: str) -> Caller:
@@ -266,23 +275,22 @@ class _Remembered:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._until: dict[bytes, float] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: str, password: str) -> Caller | None:
+    def has(self, stored: str, password: str) -> bool:
+        """Whether `password` was right for this stored hash; a changed password has another."""
         with self._lock:
-            until, caller = self._known.get(self._name(name, password), (0.0, None))
-        return caller if time.monotonic() < until else None
+            return time.monotonic() < self._until.get(self._name(stored, password), 0.0)
 
-    def put(self, name: str, password: str, caller: Caller) -> None:
+    def put(self, stored: str, password: str) -> None:
         with self._lock:
-            if len(self._known) > 1_000:
-                self._known.clear()
-            until = time.monotonic() + REMEMBERED_S
-            self._known[self._name(name, password)] = (until, caller)
+            if len(self._until) > 1_000:
+                self._until.clear()
+            self._until[self._name(stored, password)] = time.monotonic() + REMEMBERED_S
 
-    def _name(self, name: str, password: str) -> bytes:
-        said = f"{len(name)}:{name}:{password}".encode("utf-8", "surrogatepass")
+    def _name(self, stored: str, password: str) -> bytes:
+        said = f"{len(stored)}:{stored}:{password}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, said, hashlib.sha256)
 
 

@@ -39,7 +39,12 @@ log = logging.getLogger(__name__)
 
 def status_of(error: HubError) -> int:
     """The HTTP status of an error: the nearest class in the table decides."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[HubError]) -> int:
+    """The HTTP status of a kind of error."""
+    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
 
 
 def install(app: Flask) -> None:
@@ -56,8 +61,8 @@ def explain(error: HubError) -> ResponseReturnValue:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s: %s", error.code, error, exc_info=error)
     answer = _answer(status, error.code, str(error))
-    if isinstance(error, NotSignedIn):
-        # Without it git never asks for a password.
+    if isinstance(error, NotSignedIn) and not wants_page():
+        # Without it git never asks for a password; a browser would ask in a window of its own.
         answer.headers["WWW-Authenticate"] = 'Basic realm="DesignHub", charset="UTF-8"'
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(error.again_s)

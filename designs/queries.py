@@ -1,6 +1,6 @@
 """Reading designs, versions and parts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -174,6 +174,11 @@ def printable(row: VersionRow, part: str | None) -> PrintablePart:
             asked = f"there is no part {part!r}" if part else "say which part"
             raise NotFound(f"{asked}; the parts of this version: {known}")
         found = match[0]
+    return printable_part(found, row)
+
+
+def printable_part(found: PartRow, row: VersionRow) -> PrintablePart:
+    """A part of a version, measured and ready to be quoted. Raises NotAllowed otherwise."""
     mesh: MeshRow = found.mesh
     if mesh.analysis is Analysis.REFUSED:
         raise NotAllowed(f"{found.path} cannot be printed: {mesh.refusal_text}")
@@ -189,6 +194,39 @@ def printable(row: VersionRow, part: str | None) -> PrintablePart:
         facts=MeshFacts.from_json(mesh.facts),
         stl_sha256=mesh.stl_sha256,
     )
+
+
+def pictures(session: Session, design_ids: Collection[int]) -> dict[int, int]:
+    """The part whose picture stands for each design: the first of its newest version that has any.
+    One statement, whatever the number of designs."""
+    seen = (
+        select(VersionRow.design_id, PartRow.id, PartRow.version_id)
+        .join(VersionRow, VersionRow.id == PartRow.version_id)
+        .join(MeshRow, MeshRow.id == PartRow.mesh_id)
+        .where(VersionRow.design_id.in_(design_ids), MeshRow.picture_sha256.is_not(None))
+        .subquery()
+    )
+    newest = select(seen.c.design_id, func.max(seen.c.version_id).label("version_id")).group_by(
+        seen.c.design_id
+    )
+    which = newest.subquery()
+    first = (
+        select(seen.c.design_id, func.min(seen.c.id))
+        .join(which, which.c.version_id == seen.c.version_id)
+        .group_by(seen.c.design_id)
+    )
+    return dict(session.execute(first).tuples().all())
+
+
+def titles(session: Session, part_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """The design's title and the part's name, for many parts by one statement."""
+    rows = session.execute(
+        select(PartRow.id, DesignRow.title, PartRow.name)
+        .join(VersionRow, VersionRow.id == PartRow.version_id)
+        .join(DesignRow, DesignRow.id == VersionRow.design_id)
+        .where(PartRow.id.in_(part_ids))
+    )
+    return {part_id: (title, name) for part_id, title, name in rows}
 
 
 def part(session: Session, part_id: int) -> tuple[PartRow, VersionRow, DesignRow]:

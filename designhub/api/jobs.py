@@ -1,6 +1,8 @@
 """Orders and jobs, and what people say of them."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from flask import Blueprint, g
@@ -12,9 +14,10 @@ from basis.errors import NotFound
 from designhub import access, worker
 from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
-from designhub.auth import Scope, needs, require
-from designhub.hub import this_hub
+from designhub.auth import Caller, Scope, needs, require
+from designhub.hub import Hub, this_hub
 from router import jobs, queries
+from router.models import OrderRow
 
 bp = Blueprint("jobs_api", __name__, url_prefix="/api/v1")
 
@@ -24,21 +27,21 @@ bp = Blueprint("jobs_api", __name__, url_prefix="/api/v1")
 @needs(Scope.ORDER)
 def order() -> ResponseReturnValue:
     """One job for each copy; the price is reserved. Sending the same key again orders nothing."""
-    hub, asked = this_hub(), said(schema.OrderAsk)
+    asked = said(schema.OrderAsk)
+    row = accept(this_hub(), quote_id=asked.quote, key=asked.key, maker_id=g.caller.id)
+    return shown.order(row).to_json(), 201
+
+
+def accept(hub: Hub, *, quote_id: UUID, key: str, maker_id: UUID) -> OrderRow:
+    """Order by a quote in one transaction, then let its jobs be sliced; the page does the same."""
     with hub.database.writing() as session:
         made = jobs.order(
-            session,
-            quote_id=asked.quote,
-            maker_id=g.caller.id,
-            idempotency_key=asked.key,
-            now=clock.now(),
+            session, quote_id=quote_id, maker_id=maker_id, idempotency_key=key, now=clock.now()
         )
         row = queries.order_by_id(session, made.id)
-        answer = shown.order(row)
-        sliced = [str(job.id) for job in row.jobs]
-    for job_id in sliced:
-        hub.queue.soon(worker.slice_job, job_id)
-    return answer.to_json(), 201
+    for job in row.jobs:
+        hub.queue.soon(worker.slice_job, str(job.id))
+    return row
 
 
 @bp.get("/orders")
@@ -79,11 +82,7 @@ def show(job_id: UUID) -> ResponseReturnValue:
 def passed(job_id: UUID) -> ResponseReturnValue:
     """Said by a person of the workshop who looked at it. What is fetched there is done with this;
     what is carried is done when it was received."""
-    return _say(
-        job_id,
-        ("workshop",),
-        lambda session: jobs.passed(session, job_id=job_id, by=g.caller.id, now=clock.now()),
-    )
+    return _say(job_id, "passed")
 
 
 @bp.post("/jobs/<uuid:job_id>/failed")
@@ -92,21 +91,9 @@ def passed(job_id: UUID) -> ResponseReturnValue:
 def failed(job_id: UUID) -> ResponseReturnValue:
     """Said by a person of the workshop who looked, with the cause and whose fault it was."""
     asked = said(schema.FailedAsk)
-
-    def say(session: Session) -> object:
-        now = clock.now()
-        jobs.failed(
-            session,
-            job_id=job_id,
-            by=g.caller.id,
-            cause=asked.cause,
-            job_at_fault=asked.job_at_fault,
-            printer_at_fault=asked.printer_at_fault,
-            now=now,
-        )
-        return jobs.retry(session, job_id=job_id, by=g.caller.id, now=now) if asked.again else None
-
-    return _say(job_id, ("workshop",), say)
+    with this_hub().database.writing() as session:
+        fail(session, g.caller, job_id, asked)
+        return _afterwards(session, job_id)
 
 
 @bp.post("/jobs/<uuid:job_id>/retry")
@@ -114,11 +101,7 @@ def failed(job_id: UUID) -> ResponseReturnValue:
 @needs(Scope.OPERATE)
 def retry(job_id: UUID) -> ResponseReturnValue:
     """A person authorises one more try on the same printer."""
-    return _say(
-        job_id,
-        ("workshop",),
-        lambda session: jobs.retry(session, job_id=job_id, by=g.caller.id, now=clock.now()),
-    )
+    return _say(job_id, "retry")
 
 
 @bp.post("/jobs/<uuid:job_id>/agree")
@@ -126,11 +109,7 @@ def retry(job_id: UUID) -> ResponseReturnValue:
 @needs(Scope.OPERATE)
 def agree(job_id: UUID) -> ResponseReturnValue:
     """For a job that stopped because its slice needs much more than was quoted."""
-    return _say(
-        job_id,
-        ("workshop",),
-        lambda session: jobs.agree(session, job_id=job_id, by=g.caller.id, now=clock.now()),
-    )
+    return _say(job_id, "agree")
 
 
 @bp.post("/jobs/<uuid:job_id>/received")
@@ -138,11 +117,7 @@ def agree(job_id: UUID) -> ResponseReturnValue:
 @needs(Scope.READ)
 def received(job_id: UUID) -> ResponseReturnValue:
     """Said by the maker, or by the workshop that handed it over: the job is settled and done."""
-
-    def say(session: Session) -> object:
-        return jobs.received(session, job_id=job_id, by=g.caller.id, now=clock.now())
-
-    return _say(job_id, ("maker", "workshop"), say)
+    return _say(job_id, "received")
 
 
 @bp.post("/jobs/<uuid:job_id>/cancel")
@@ -151,22 +126,64 @@ def received(job_id: UUID) -> ResponseReturnValue:
 def cancel(job_id: UUID) -> ResponseReturnValue:
     """At once before its printer has the permit; afterwards the printer is told to stop, and the
     job ends when there is evidence of what became of it."""
-
-    def say(session: Session) -> object:
-        return jobs.cancel(session, job_id=job_id, by=g.caller.id, now=clock.now())
-
-    return _say(job_id, ("maker", "workshop"), say)
+    return _say(job_id, "cancel")
 
 
-def _say(
-    job_id: UUID, roles: tuple[str, ...], say: Callable[[Session], object]
-) -> ResponseReturnValue:
-    """One verb in one transaction, by somebody who may; the answer is the job afterwards."""
+class Verb(Protocol):
+    """Something a person says of a job."""
+
+    def __call__(self, session: Session, *, job_id: UUID, by: UUID, now: datetime) -> object: ...
+
+
+VERBS: Mapping[str, tuple[Verb, tuple[str, ...]]] = {
+    "passed": (jobs.passed, ("workshop",)),
+    "retry": (jobs.retry, ("workshop",)),
+    "agree": (jobs.agree, ("workshop",)),
+    "received": (jobs.received, ("maker", "workshop")),
+    "cancel": (jobs.cancel, ("maker", "workshop")),
+}
+"""What may be said of a job without a further word, and by whom."""
+
+
+def say(session: Session, caller: Caller, job_id: UUID, word: str) -> None:
+    """Say one of `VERBS` of a job. Raises NotFound, NotYours, and what the verb itself raises."""
+    verb, roles = VERBS[word]
+    _check_role(session, caller, job_id, *roles)
+    verb(session, job_id=job_id, by=caller.id, now=clock.now())
+
+
+def fail(session: Session, caller: Caller, job_id: UUID, asked: schema.FailedAsk) -> None:
+    """Say that a part is not good, why, and perhaps that it is tried again at once."""
+    _check_role(session, caller, job_id, "workshop")
+    now = clock.now()
+    jobs.failed(
+        session,
+        job_id=job_id,
+        by=caller.id,
+        cause=asked.cause,
+        job_at_fault=asked.job_at_fault,
+        printer_at_fault=asked.printer_at_fault,
+        now=now,
+    )
+    if asked.again:
+        jobs.retry(session, job_id=job_id, by=caller.id, now=now)
+
+
+def _check_role(session: Session, caller: Caller, job_id: UUID, *wanted: str) -> None:
+    roles = access.job_roles(session, caller, job_id)
+    access.need_role(roles, *wanted)
+    if "maker" in roles & set(wanted) and Scope.ORDER in caller.scopes:
+        return
+    require(caller, Scope.OPERATE if "workshop" in roles else Scope.ORDER)
+
+
+def _say(job_id: UUID, word: str) -> ResponseReturnValue:
     with this_hub().database.writing() as session:
-        has = access.job_roles(session, g.caller, job_id)
-        access.need_role(has, *roles)
-        require(g.caller, Scope.OPERATE if "workshop" in has else Scope.ORDER)
-        say(session)
-        session.flush()
-        session.expire_all()
-        return shown.job(queries.job_story(session, job_id)).to_json()
+        say(session, g.caller, job_id, word)
+        return _afterwards(session, job_id)
+
+
+def _afterwards(session: Session, job_id: UUID) -> ResponseReturnValue:
+    session.flush()
+    session.expire_all()
+    return shown.job(queries.job_story(session, job_id)).to_json()

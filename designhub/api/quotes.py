@@ -1,9 +1,11 @@
 """Asking for quotes."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid
@@ -13,6 +15,7 @@ from designhub.api.openapi import describes, said
 from designhub.auth import Caller, Scope, optional_caller, require
 from designhub.hub import Hub, this_hub
 from designs import queries as designs
+from designs.queries import PrintablePart
 from printers.capability import Choices
 from printers.offer import Mode
 from router.globe import find_place
@@ -34,16 +37,42 @@ def ask() -> ResponseReturnValue:
 
 
 def answer(hub: Hub, asked: schema.QuoteAsk, caller: Caller | None) -> Answer:
-    """The answer to a maker's wish; the page asks the same way."""
+    """The answer to a maker's wish for the part that it names."""
     owner, slash, name = asked.design.partition("/")
     if not slash:
         raise Invalid(f"design {asked.design!r} is not of the form owner/name")
-    place, now = find_place(asked.place), clock.now()
-    with hub.database.writing() as session:
+
+    def named(session: Session) -> PrintablePart:
         design = access.design(session, caller, owner=owner, name=name)
         version = designs.version(session, design_id=design.id, name=asked.version)
+        return designs.printable(version, asked.part)
+
+    return _answer(hub, asked, caller, named)
+
+
+def answer_for_part(
+    hub: Hub, part_id: int, asked: schema.QuoteAsk, caller: Caller | None
+) -> Answer:
+    """The same for a part by its id, as a page knows it; what `asked` says of the part is passed
+    over."""
+
+    def by_id(session: Session) -> PrintablePart:
+        part, version, _ = access.part(session, caller, part_id)
+        return designs.printable_part(part, version)
+
+    return _answer(hub, asked, caller, by_id)
+
+
+def _answer(
+    hub: Hub,
+    asked: schema.QuoteAsk,
+    caller: Caller | None,
+    part_of: Callable[[Session], PrintablePart],
+) -> Answer:
+    place, now = find_place(asked.place), clock.now()
+    with hub.database.writing() as session:
         request = Request(
-            part=designs.printable(version, asked.part),
+            part=part_of(session),
             copies=asked.copies,
             place=place,
             choices=Choices(

@@ -16,7 +16,7 @@ from designhub.auth import Scope, needs
 from designhub.hub import this_hub
 from printers import queries, registry
 from printers.capability import COMMON, Profile
-from printers.models import WorkshopRow
+from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Carriage, Mode, Prices
 from router import bookkeeping, jobs
 from router.globe import find_place
@@ -135,23 +135,47 @@ def change_printer(printer_id: UUID) -> ResponseReturnValue:
 @needs(Scope.OPERATE)
 def load(printer_id: UUID) -> ResponseReturnValue:
     """In place of what was in that slot. Jobs that wait for another material wait on."""
-    asked, now = said(schema.SpoolAsk), clock.now()
+    asked = said(schema.SpoolAsk)
     with this_hub().database.writing() as session:
         printer = access.own_printer(session, g.caller, printer_id)
-        workshop_id = printer.workshop_id
-        spool = registry.load(
+        load_spool(
             session,
-            printer_id=printer_id,
+            printer,
             material=asked.material,
             colour=asked.colour,
             left_mg=asked.left_mg,
             price_per_kg_minor=asked.price_per_kg_minor,
             slot=asked.slot,
-            now=now,
+            by=g.caller.id,
         )
-        bookkeeping.lot_added(session, spool, workshop_id=workshop_id, by=g.caller.id, now=now)
         session.expire_all()
         return _printer(session, printer_id).to_json()
+
+
+def load_spool(
+    session: Session,
+    printer: PrinterRow,
+    *,
+    material: str,
+    colour: str,
+    left_mg: int,
+    price_per_kg_minor: int,
+    slot: int,
+    by: UUID,
+) -> None:
+    """Put a spool into a printer and write it in the book; the page does the same."""
+    now = clock.now()
+    spool = registry.load(
+        session,
+        printer_id=printer.id,
+        material=material,
+        colour=colour,
+        left_mg=left_mg,
+        price_per_kg_minor=price_per_kg_minor,
+        slot=slot,
+        now=now,
+    )
+    bookkeeping.lot_added(session, spool, workshop_id=printer.workshop_id, by=by, now=now)
 
 
 @bp.post("/printers/<uuid:printer_id>/bed/clear")

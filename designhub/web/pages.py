@@ -1,12 +1,43 @@
-"""The plain pages: one for each thing, so that everything can be seen in a browser."""
+"""The plain pages, joined: one for each thing, so that everything can be seen in a browser.
 
-from flask import Blueprint, render_template
-from flask.typing import ResponseReturnValue
+They work without any script. Every form is checked to be one of ours before its view runs.
+"""
 
-bp = Blueprint("pages", __name__)
+from flask import Blueprint, Response, session
+
+from designhub.web import (
+    book,
+    book_words,
+    designs,
+    docs,
+    job_words,
+    jobs,
+    make,
+    words,
+    workshop,
+)
+from designhub.web import session as signing
+
+bp = Blueprint("web", __name__)
+bp.before_request(signing.check_form)
+for module in (signing, designs, make, jobs, workshop, book, docs):
+    bp.register_blueprint(module.bp)
 
 
-@bp.get("/")
-def home() -> ResponseReturnValue:
-    """Where to begin."""
-    return render_template("home.html")
+@bp.after_request
+def _keep(response: Response) -> Response:
+    """A page is for the one who asked and soon old; a file says otherwise itself."""
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+@bp.app_context_processor
+def _for_templates() -> dict[str, object]:
+    """What every page may use. The name comes from the cookie: no page asks the database for it."""
+    return {
+        "book_words": book_words,
+        "csrf_token": signing.csrf_token,
+        "job_words": job_words,
+        "viewer_name": session.get("name"),
+        "words": words,
+    }
