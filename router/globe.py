@@ -90,7 +90,7 @@ def find_place(text: str) -> Place:
     name, _, country = (part.strip() for part in wanted.partition(","))
     wanted_in = country.upper()
     found = _in(wanted_in, _by_name().get(_folded(name))) or _in(
-        wanted_in, _by_other_name().get(_folded(name))
+        wanted_in, _by_other_name().get(name.casefold())
     )
     if not found:
         where = f" in {wanted_in}" if country else ""
@@ -144,12 +144,13 @@ def _by_name() -> dict[str, list[City]]:
 
 @lru_cache(maxsize=1)
 def _by_other_name() -> dict[str, list[City]]:
-    """Cities by their names in other languages, the largest first."""
+    """Cities by their names in other languages, the largest first; without accents too, for the
+    names themselves come in both forms."""
     by_place = {(city[0], city[1], city[2]): city for city in _cities()}
     found: dict[str, list[City]] = {}
     for each in sorted(_known_cities(), key=lambda each: (-each["population"], each["geonameid"])):
         here = (each["name"], udeg(each["latitude"]), udeg(each["longitude"]))
-        for name in {_folded(other) for other in each["alternatenames"]}:
+        for name in {other.casefold() for other in each["alternatenames"]}:
             found.setdefault(name, []).append(by_place[here])
     return found
 

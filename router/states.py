@@ -147,4 +147,4 @@ def _next(
         return table[state, event]
     except KeyError:
         possible = ", ".join(e for s, e in table if s is state) or "nothing"
-        raise NotAllowed(f"a {state} {what} cannot {event}; possible: {possible}") from None
+        raise NotAllowed(f"the {what} is {state}, so no {event}; possible: {possible}") from None

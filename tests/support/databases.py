@@ -1,9 +1,11 @@
 """Fixtures: one empty database per test, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from basis.db import Base, Database
 from tests.support.postgres import Postgres, postgres
@@ -29,3 +31,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements a block executes, in order, without those that begin or end a transaction."""
+    said: list[str] = []
+
+    def note(_c: object, _d: object, statement: str, *_more: object) -> None:
+        if not statement.startswith("BEGIN"):
+            said.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
