@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.engine import URL, make_url
 
 from basis.blobs import flush_folder
@@ -29,6 +30,8 @@ from basis.db import Database
 from basis.errors import Invalid, NotAllowed, Unavailable
 from basis.settings import Settings
 from commons import audit
+from commons.store import Head
+from designs.models import DesignRow
 
 FORMAT = "designhub-backup-1"
 ABOUT, SQLITE, DUMP = "backup.json", "hub.sqlite", "hub.pgdump"
@@ -63,7 +66,7 @@ def write(settings: Settings, target: Path, *, now: datetime, told: Told) -> int
                 "book": {"seq": head.seq, "hash": head.hash},
             }
             with new.open("wb") as file:
-                os.chmod(file.fileno(), 0o600)  # it holds the secret key and password hashes
+                os.fchmod(file.fileno(), 0o600)  # it holds the secret key and password hashes
                 _pack(file, settings, kept, about, told)
                 file.flush()
                 os.fsync(file.fileno())
@@ -106,6 +109,9 @@ def restore(source: Path, settings: Settings, *, told: Told) -> audit.Report:
     told("checking the book")
     opened = Database(settings.database, pool_size=2)
     try:
+        with opened.writing() as session:
+            # A push may have moved refs between the database's moment and the repository's.
+            session.execute(update(DesignRow).values(refs_due=True))
         with opened.reading() as session:
             report = audit.check(session)
             head = audit.head(session)
@@ -116,7 +122,7 @@ def restore(source: Path, settings: Settings, *, told: Told) -> audit.Report:
     return report
 
 
-def _copied_database(settings: Settings, scratch: Path, told: Told) -> tuple[Path, audit.Head]:
+def _copied_database(settings: Settings, scratch: Path, told: Told) -> tuple[Path, Head]:
     """A copy of the database as of one moment, and the last entry of the book in it."""
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite":
@@ -198,7 +204,7 @@ def _pack(file: Any, settings: Settings, kept: Path, about: dict[str, Any], told
 def _files(folder: Path) -> Iterator[Path]:
     """Folders and plain files. Git's refs come before its objects, so that a push meanwhile
     leaves objects without a ref in the backup, never a ref without its objects."""
-    names = {"HEAD": 0, "packed-refs": 1, "refs": 2}
+    names = {"HEAD": 0, "refs": 1, "packed-refs": 2}
     for path in sorted(folder.iterdir(), key=lambda each: (names.get(each.name, 3), each.name)):
         if path.name.startswith(PASSED_OVER) or path.suffix == ".lock" or path.is_symlink():
             continue

@@ -6,6 +6,7 @@ others in the right order. Should we be killed, the kernel tells the children to
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -57,11 +58,16 @@ class Child:
         """Wait for its end; the exit code."""
         return self._process.wait()
 
-    def stop(self, *, grace_s: float = 15.0) -> int:
-        """Ask it to end; after `grace_s` it is killed with all that it started. The exit code."""
+    def ask(self) -> None:
+        """Ask it to end."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
+
+    def stop(self, *, grace_s: float = 15.0) -> int:
+        """Ask it to end; after `grace_s` it is killed with all that it started. The exit code."""
+        if self._process.returncode is None:
+            self.ask()
             until = time.monotonic() + grace_s
             while not self._over() and time.monotonic() < until:
                 time.sleep(POLL_S)
@@ -85,6 +91,32 @@ class Child:
             return os.waitid(os.P_PID, self.pid, look) is not None
         except ChildProcessError:
             return True
+
+
+def stop_all(children: Sequence[Child], *, grace_s: float = 15.0) -> None:
+    """End several at the same time."""
+    for child in children:
+        child.ask()
+    for child in children:
+        child.stop(grace_s=grace_s)
+
+
+def check_port(host: str, port: int) -> int:
+    """The port, which nobody listens on; for 0 a free one.
+
+    Raises Unavailable naming the port when it is taken.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as exc:
+            raise Unavailable(
+                f"port {port} on {host} cannot be used ({exc.strerror}): end the program that holds"
+                " it, or choose another with --port"
+            ) from exc
+        return int(probe.getsockname()[1])
 
 
 class Asked(BaseException):

@@ -1,8 +1,6 @@
 """The server process: granian carrying the hub's application."""
 
-import socket
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,32 +8,12 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
-from basis.errors import Unavailable
 from basis.settings import Settings
 from designhub import logs
 from designhub.app import create_app
 
 END_S = 10
 """How long a request may go on after the server was told to end."""
-
-
-def with_free_port(settings: Settings) -> Settings:
-    """The settings with a port that can be listened on, 0 replaced by a free one.
-
-    Raises Unavailable naming the port when somebody else listens on it.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-            probe.listen(1)
-        except OSError as exc:
-            raise Unavailable(
-                f"port {settings.port} on {settings.host} cannot be used ({exc.strerror}): end the"
-                " program that holds it, or choose another with --port or DESIGNHUB_PORT"
-            ) from exc
-        return replace(settings, port=int(probe.getsockname()[1]))
 
 
 def serve(settings: Settings) -> None:

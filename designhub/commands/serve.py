@@ -15,7 +15,13 @@ from basis.settings import Settings, settings_of_this_process
 from designhub import logs, serving, wheel
 from designhub.hub import open_hub
 from designhub.migrate import is_current, migrate
-from designhub.processes import Asked, KeptRunning, ended_by_signals, this_program
+from designhub.processes import (
+    Asked,
+    KeptRunning,
+    check_port,
+    ended_by_signals,
+    this_program,
+)
 from designhub.worker import Worker, register
 
 
@@ -60,7 +66,8 @@ def serve(data: Path | None, host: str | None, port: int | None, no_worker: bool
     designhub serve --data /srv/hub --port 9000
     DESIGNHUB_DATABASE_URL=postgresql://hub@/hub designhub serve --no-worker
     """
-    settings = serving.with_free_port(settings_with(data, host=host, port=port))
+    settings = settings_with(data, host=host, port=port)
+    settings = replace(settings, port=check_port(settings.host, settings.port))
     logs.set_up(level=settings.log_level, as_json=settings.log_json)
     at_home(settings).close()
     settings.downloads_dir.mkdir(exist_ok=True)
