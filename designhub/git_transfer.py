@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from threading import Lock, Thread, Timer
+from threading import Lock, Thread
 from typing import IO, cast
 
 from basis.errors import Unavailable
@@ -25,10 +25,13 @@ PIECE_BYTES = 1 << 16
 client look like one that is gone."""
 HEAD_BYTES = 1 << 14
 """Most that the headers of git's answer may take."""
+HELD_BYTES = 1 << 20
+"""Most of git's answer that is held back while a request's body still comes in."""
 SAID_BYTES = 4_000
 """Kept of what git says on its standard error, for the log."""
 STALL_S = 120.0
 """A transfer in which nothing moved for this long is over. git itself speaks every 5 s."""
+WATCH_S = 1.0
 LAST_WORDS_S = 5.0
 """How long git may take to remove what it began, before it is killed."""
 
@@ -63,30 +66,38 @@ class Transfer:
         self._closing = Lock()
         self._closed = False
         self._at_end = False  # git has closed its answer, so it is about to end by itself
-        self._child = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL if body is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        try:
+            self._child = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL if body is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            ended()
+            raise Unavailable(f"git could not be started: {exc}") from exc
         self._out = cast(IO[bytes], self._child.stdout)
         self._err = cast(IO[bytes], self._child.stderr)
         self._ear = selectors.DefaultSelector()
         self._ear.register(self._out, selectors.EVENT_READ)
         self._ear.register(self._err, selectors.EVENT_READ)
-        # The loop below stands still while the client does not read; this one does not.
-        self._alarm = Timer(timeout_s, self._time_is_up)
-        self._alarm.daemon = True
-        self._alarm.start()
+        _watch.add(self)
         self._feeder = Thread(target=self._feed, daemon=True) if body is not None else None
         if self._feeder is not None:
             self._feeder.start()
 
     def head(self) -> tuple[int, list[tuple[str, str]]]:
-        """Status and headers of git's answer. Raises Unavailable when it gave none."""
+        """Status and headers of git's answer. Raises Unavailable, and closes, when it gave none."""
+        try:
+            return self._head()
+        except BaseException:
+            self.close()
+            raise
+
+    def _head(self) -> tuple[int, list[tuple[str, str]]]:
         head, end = b"", -1
         while end < 0 and len(head) < HEAD_BYTES:
             piece = self._read()
@@ -97,6 +108,7 @@ class Transfer:
         if end < 0:
             raise Unavailable("git gave an answer that cannot be understood")
         self._rest = head[end + 4 :]
+        self._wait_for_the_body()
         lines = head[:end].decode("latin-1").split("\r\n")
         headers = [(name, value.strip()) for name, _, value in (s.partition(":") for s in lines)]
         status = next((value for name, value in headers if name.lower() == "status"), "200")
@@ -117,7 +129,7 @@ class Transfer:
             if self._closed:
                 return
             self._closed = True
-        self._alarm.cancel()
+        _watch.remove(self)
         self._end_child()
         self._ear.close()
         for pipe in (self._out, self._err):
@@ -126,6 +138,17 @@ class Transfer:
             said = self._said.decode(errors="replace").strip()
             log.warning("git ended with %s: %s", self._child.returncode, said)
         self._ended()
+
+    def _wait_for_the_body(self) -> None:
+        """Hold the answer back until the body has been read: nginx takes the first line of an
+        answer as leave to send nothing more of a request. git says little before that."""
+        while self._feeder is not None and self._feeder.is_alive() and not self._is_over():
+            if len(self._rest) > HELD_BYTES:
+                return
+            piece = b"" if self._at_end else self._read()
+            self._rest += piece
+            if not piece:  # git has ended; what it did not want is still taken off the client
+                self._feeder.join(WATCH_S)
 
     def _read(self) -> bytes:
         """The next piece of git's answer; empty at its end, or when the transfer is over."""
@@ -171,10 +194,11 @@ class Transfer:
             with suppress(OSError):
                 stdin.close()
 
-    def _time_is_up(self) -> None:
+    def stop_if_late(self) -> None:
+        """End git when the time is up, even while nobody iterates."""
         with self._closing:
-            if not self._closed:  # else the process id may be somebody else's by now
-                self._tell_to_stop()
+            if not self._closed and time.monotonic() > self._until:
+                self._tell_to_stop()  # not closed, so the process id is still our own
 
     def _tell_to_stop(self) -> None:
         with suppress(ProcessLookupError):
@@ -207,6 +231,40 @@ class Transfer:
                 if not said:
                     self._ear.unregister(key.fileobj)
         return not self._ear.get_map()
+
+
+class _Watch:
+    """Ends transfers whose time is up although their client does not read.
+
+    One thread for all: to start one for each costs more than the rest of a small request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: set[Transfer] = set()
+        self._thread: Thread | None = None
+
+    def add(self, transfer: Transfer) -> None:
+        with self._lock:
+            self._running.add(transfer)
+            if self._thread is None:
+                self._thread = Thread(target=self._look, daemon=True)
+                self._thread.start()
+
+    def remove(self, transfer: Transfer) -> None:
+        with self._lock:
+            self._running.discard(transfer)
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(WATCH_S)
+            with self._lock:
+                running = list(self._running)
+            for transfer in running:
+                transfer.stop_if_late()
+
+
+_watch = _Watch()
 
 
 def _write(pipe: IO[bytes], piece: bytes) -> None:

@@ -234,6 +234,29 @@ def test_a_client_killed_in_the_middle_of_a_push_leaves_nothing(
     wait_for_objects(hub, design, before)
 
 
+def test_the_answer_waits_for_the_whole_push(
+    hub: GitServer, work: Work, design: int, slug: str
+) -> None:
+    """nginx sends nothing more of a request once it has seen a line of the answer."""
+    command = f"{'0' * 40} {'1' * 40} refs/heads/x\0report-status\n".encode()
+    started = f"{len(command) + 4:04x}".encode() + command + b"0000"
+    with socket.create_connection(("127.0.0.1", hub.port)) as half:
+        half.sendall(
+            f"POST /ada/{slug}.git/git-receive-pack HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: {BASIC_ADA['Authorization']}\r\n"
+            "Content-Type: application/x-git-receive-pack-request\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        half.sendall(f"{len(started):x}\r\n".encode() + started + b"\r\n")
+        half.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            half.recv(1)
+        half.sendall(b"0\r\n\r\n")
+        half.settimeout(10.0)
+        assert half.recv(15).startswith(b"HTTP/1.1 200")
+    wait_until_quiet(hub)
+
+
 def test_a_killed_client_program_leaves_nothing(hub: GitServer, work: Work, design: int) -> None:
     work.commit({f"{n}.stl": os.urandom(1 << 20) for n in range(7)})
     before = everything_below(hub.store.path(design) / "objects")
