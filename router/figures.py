@@ -58,7 +58,7 @@ class Figuring:
         corrected by the printer's own record."""
         facts, choices = self._part.facts, self._choices
         mass_mg = estimate.mass_mg(facts, profile=profile, choices=choices)
-        plain_s = estimate.duration_s(facts, mass_mg=mass_mg, profile=profile, choices=choices)
+        plain_s = estimate.duration_s(facts, profile=profile, choices=choices)
         plate = self._plates.get(profile)
         known = self._sliced.get(plate) if plate else None
         if known is not None:
