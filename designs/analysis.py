@@ -28,7 +28,7 @@ START = (
 )
 LARGE_BYTES = 64_000_000  # a file from here on gets the limits of a large one
 MEMORY_BYTES, LARGE_MEMORY_BYTES = 2_000_000_000, 4_000_000_000
-CPU_S, LARGE_CPU_S = 20, 90
+CPU_S, LARGE_CPU_S = 60, 120  # text takes the longest: 3MF of 100 MB inflated 10 s
 EACH_CPU_S = 3  # more for every further file of a batch
 WALL = 1.5  # wall time over cpu time, and at least 10 s over it
 STL_BYTES = 300_000_000  # five million triangles and some

@@ -101,10 +101,11 @@ def parse_xml(
     path: str,
     element: Callable[[str, dict[str, str]], None],
     *,
-    end: Callable[[str], None] | None = None,
+    between: Callable[[], None] | None = None,
     prefixes: dict[str, str] | None = None,
 ) -> None:
-    """Feed one XML file to `element(name, attributes)`; names are "namespace name".
+    """Feed one XML file to `element(name, attributes)` at the start of each element, and call
+    `between()` after every megabyte or so. Names are "namespace name".
 
     Raises MeshRefused `doctype` for any document type: entities are only ever an attack here.
     """
@@ -120,12 +121,13 @@ def parse_xml(
     parser.StartDoctypeDeclHandler = doctype
     parser.StartNamespaceDeclHandler = namespace
     parser.StartElementHandler = element
-    parser.EndElementHandler = end
     try:
         fed = 0
         for piece in package.pieces(path):
             parser.Parse(piece)
             fed += len(piece)
+            if between is not None:
+                between()
             if fed - parser.CurrentByteIndex > LONGEST_TAG:
                 raise MeshRefused(
                     "bad_xml", f"{path[:80]!r} in this 3MF has a tag of over {LONGEST_TAG} bytes"

@@ -119,8 +119,9 @@ def _facet_blocks(data: memoryview) -> Iterator[bytes]:
                 "no_facet", f"no facet ends within {NO_FACET // 1_000_000} MB: this is not an STL"
             )
         if end:
-            yield NAME_LINE.sub(b"", rest[:end])
-            rest = rest[end:]
+            text, rest = rest[:end], rest[end:]
+            # Most pieces have no name line, and to look for the word is a hundred times faster.
+            yield NAME_LINE.sub(b"", text) if b"solid" in text else text
     lines = rest.split(b"\n")
     said = [line.split(None, 1)[0] for line in lines if line.strip()]
     if not said or said[-1] != b"endsolid" or not {b"solid", b"endsolid"}.issuperset(said):

@@ -9,7 +9,7 @@ materials and colours are left aside.
 https://github.com/3MFConsortium/spec_core/blob/master/3MF%20Core%20Specification.md
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,6 @@ UNITS_MM: Mapping[str, float] = {
     "meter": 1_000.0,
 }
 DEEPEST = 32  # objects in objects in objects
-BATCH = 300_000  # numbers that wait as text
 NOT_MADE = frozenset(("support", "surface", "other"))  # types of objects that are no part
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -115,24 +114,36 @@ class _Model:
         self._sides = 0
         self._prefixes: dict[str, str] = {}
         self._seen_model = False
-        elements = {
-            "model": self._on_model,
-            "object": self._on_object,
-            "component": self._on_component,
-            "item": self._on_item,
-            "vertex": self._on_vertex,
-            "triangle": self._on_triangle,
-        }
-        on = {f"{CORE} {name}": handler for name, handler in elements.items()}
-
-        def element(name: str, attributes: dict[str, str]) -> None:
-            handler = on.get(name)
-            if handler is not None:
-                handler(attributes)
-
-        parse_xml(package, path, element, end=self._on_end, prefixes=self._prefixes)
+        parse_xml(
+            package, path, self._element(), between=self._turn_numbers, prefixes=self._prefixes
+        )
+        self._finish_mesh()
         if not self._seen_model:
             raise MeshRefused("no_model", f"{path[:80]!r} in this 3MF is no 3MF model")
+
+    def _element(self) -> Callable[[str, dict[str, str]], None]:
+        """What happens at the start of an element. A large mesh is a million vertices and
+        triangles: these two go first and do no more than they must."""
+        numbers, indices = self._numbers, self._indices
+        vertex, triangle = f"{CORE} vertex", f"{CORE} triangle"
+        others = {
+            f"{CORE} model": self._on_model,
+            f"{CORE} object": self._on_object,
+            f"{CORE} mesh": self._on_mesh,
+            f"{CORE} component": self._on_component,
+            f"{CORE} build": lambda _: self._finish_mesh(),
+            f"{CORE} item": self._on_item,
+        }
+
+        def element(name: str, attributes: dict[str, str]) -> None:
+            if name == triangle:
+                indices.extend((attributes["v1"], attributes["v2"], attributes["v3"]))
+            elif name == vertex:
+                numbers.extend((attributes["x"], attributes["y"], attributes["z"]))
+            elif name in others:
+                others[name](attributes)
+
+        return element
 
     def _on_model(self, attributes: dict[str, str]) -> None:
         self._seen_model = True
@@ -149,6 +160,7 @@ class _Model:
                 )
 
     def _on_object(self, attributes: dict[str, str]) -> None:
+        self._finish_mesh()
         key = Key(self.path, attributes["id"])
         if key in self.solids:
             raise MeshRefused("bad_xml", f"this 3MF has two objects {key.id[:40]!r}")
@@ -162,39 +174,33 @@ class _Model:
     def _on_item(self, attributes: dict[str, str]) -> None:
         self.build.append(self._placed(attributes))
 
-    def _on_vertex(self, attributes: dict[str, str]) -> None:
-        self._numbers += (attributes["x"], attributes["y"], attributes["z"])
-        if len(self._numbers) >= BATCH:
-            self._turn_numbers()
-
-    def _on_triangle(self, attributes: dict[str, str]) -> None:
-        self._indices += (attributes["v1"], attributes["v2"], attributes["v3"])
-        if len(self._indices) >= BATCH:
-            self._turn_numbers()
+    def _on_mesh(self, _: dict[str, str]) -> None:
+        if self._solid is None or self._solid.points is not None:
+            raise MeshRefused("bad_xml", "this 3MF has a mesh that is not alone in an object")
+        self._solid.points = np.empty((0, 3))
 
     def _turn_numbers(self) -> None:
         """Text takes eight times the memory of numbers, so it never waits for long."""
         self._points.append(_numbers(self._numbers, float))
         self._faces.append(_numbers(self._indices, int))
         self._sides += max(len(self._numbers), len(self._indices))
-        self._numbers, self._indices = [], []
-        if (
-            self._sides > 6 * self.most_triangles + 2 * BATCH
-        ):  # no solid has more corners than faces
+        self._numbers.clear()
+        self._indices.clear()
+        if self._sides > 9 * self.most_triangles:  # points and faces may come in turn
             raise too_many(self._sides // 3, self.most_triangles)
 
-    def _on_end(self, name: str) -> None:
-        if name == f"{CORE} mesh":
-            self._turn_numbers()
-            if self._solid is None or self._solid.points is not None:
-                raise MeshRefused("bad_xml", "this 3MF has a mesh that is not alone in an object")
-            points = np.concatenate(self._points).reshape(-1, 3)
-            with np.errstate(all="ignore"):
-                self._solid.points = points * UNITS_MM[self.unit]
-            self._solid.faces = np.concatenate(self._faces).reshape(-1, 3)
-            self._points, self._faces = [], []
-        elif name == f"{CORE} object":
-            self._solid = None
+    def _finish_mesh(self) -> None:
+        """What was read since the last object began is its mesh."""
+        self._turn_numbers()
+        points, faces = np.concatenate(self._points), np.concatenate(self._faces)
+        self._points, self._faces = [], []
+        if self._solid is not None and self._solid.points is not None:
+            with np.errstate(all="ignore"):  # what overflows is refused by name
+                self._solid.points = points.reshape(-1, 3) * UNITS_MM[self.unit]
+            self._solid.faces = faces.reshape(-1, 3)
+        elif len(points) or len(faces):
+            raise MeshRefused("bad_xml", "this 3MF has corners outside of a mesh")
+        self._solid = None
 
     def _placed(self, attributes: dict[str, str]) -> Placed:
         other = attributes.get(f"{PRODUCTION} path")
