@@ -25,8 +25,6 @@ SUBMODULE_MODE = 0o160000
 LAST_SECOND = 253_402_300_799  # of the year 9999; git takes later ones, `datetime` does not
 WAIT_S = 60.0
 """How long a reader waits for its turn when all are lent."""
-TREE_BYTES = 64 << 20
-"""Largest single folder that is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +135,17 @@ def size_of(repo: git.Repo, oid: str, *, kind: str) -> int:
     return size
 
 
-def data_of(repo: git.Repo, oid: str, *, kind: str, most_bytes: int) -> bytes:
-    """An object's bytes. Raises NotFound, and TooLarge before reading more than `most_bytes`."""
-    size = size_of(repo, oid, kind=kind)
+def data_of(repo: git.Repo, blob: str, *, most_bytes: int) -> bytes:
+    """A file's bytes. Raises NotFound, and TooLarge before reading more than `most_bytes`."""
+    size = size_of(repo, blob, kind="blob")
     if size > most_bytes:
-        raise TooLarge(f"{kind} {oid} has {size:,} bytes; at most {most_bytes:,} are read")
-    return repo.git.get_object_data(oid)[3]
+        raise TooLarge(f"the file {blob} has {size:,} bytes; at most {most_bytes:,} are read")
+    return repo.git.get_object_data(blob)[3]
+
+
+def root_of(repo: git.Repo, commit: str) -> str:
+    """The tree of a commit. Raises NotFound when there is no such commit."""
+    return _small(repo, commit, kind="commit")[5:45].decode("ascii")
 
 
 def commit_of(repo: git.Repo, commit: str) -> git.Commit:
@@ -172,7 +175,7 @@ def clean(text: str) -> str:
 
 def folder(repo: git.Repo, tree: str) -> list[tuple[str, int, str]]:
     """(name, mode, id) of everything directly in a tree."""
-    data = data_of(repo, tree, kind="tree", most_bytes=TREE_BYTES)
+    data = _small(repo, tree, kind="tree")
     return [(name, mode, oid.hex()) for oid, mode, name in tree_entries_from_data(data)]
 
 
@@ -196,6 +199,17 @@ def entry(repo: git.Repo, path: str, mode: int, oid: str) -> Entry:
     kind = {TREE_MODE: "tree", SUBMODULE_MODE: "commit"}.get(mode, "blob")
     size = size_of(repo, oid, kind="blob") if kind == "blob" else 0
     return Entry(path=path, mode=mode, kind=kind, id=oid, size_bytes=size)
+
+
+def _small(repo: git.Repo, oid: str, *, kind: str) -> bytes:
+    """A commit or tree, which are small: read at once, without asking for the size before."""
+    try:
+        _, found, _, data = repo.git.get_object_data(checked_id(oid))
+    except ValueError as exc:
+        raise NotFound(f"there is no {kind} {oid}") from exc
+    if _text(found) != kind:
+        raise NotFound(f"{oid} is no {kind}")
+    return data
 
 
 def _text(value: str | bytes) -> str:

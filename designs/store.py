@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +125,8 @@ class Store:
 
         Somebody's first push may well be called `master`; a clone must not come out empty.
         """
+        if (self.path(design_id) / self.published(design_id)).is_file():
+            return  # as nearly always, and no git needed to see it
         branches = [ref.name for ref in self.refs(design_id) if ref.name.startswith("refs/heads/")]
         if not branches or self.published(design_id) in branches:
             return
@@ -149,6 +151,11 @@ class Store:
         with self._pool.lend(self._there(design_id)) as repo:
             return objects.described(objects.commit_of(repo, commit))
 
+    def commits(self, design_id: int, commits: Iterable[str]) -> list[Commit]:
+        """What several commits say of themselves, in the order given."""
+        with self._pool.lend(self._there(design_id)) as repo:
+            return [objects.described(objects.commit_of(repo, commit)) for commit in commits]
+
     def log(self, design_id: int, commit: str, *, most: int) -> list[Commit]:
         """At most `most` commits, from this one back in time."""
         with self._pool.lend(self._there(design_id)) as repo:
@@ -169,7 +176,7 @@ class Store:
     def folder_at(self, design_id: int, commit: str, path: str = "") -> list[Entry]:
         """What lies directly in a folder of a commit. Raises NotFound when it is no folder."""
         with self._pool.lend(self._there(design_id)) as repo:
-            root = objects.commit_of(repo, commit).tree.hexsha
+            root = objects.root_of(repo, commit)
             mode, oid = objects.found_at(repo, root, path)
             if mode != objects.TREE_MODE:
                 raise NotFound(f"{path[:200]!r} is not a folder in this version")
@@ -180,13 +187,13 @@ class Store:
     def at(self, design_id: int, commit: str, path: str) -> Entry:
         """The file or folder at `path` of a commit. Raises NotFound when nothing is there."""
         with self._pool.lend(self._there(design_id)) as repo:
-            root = objects.commit_of(repo, commit).tree.hexsha
+            root = objects.root_of(repo, commit)
             return objects.entry(repo, path, *objects.found_at(repo, root, path))
 
     def blob(self, design_id: int, blob: str, *, most_bytes: int) -> bytes:
         """A file's bytes. Raises NotFound, or TooLarge before reading more than `most_bytes`."""
         with self._pool.lend(self._there(design_id)) as repo:
-            return objects.data_of(repo, blob, kind="blob", most_bytes=most_bytes)
+            return objects.data_of(repo, blob, most_bytes=most_bytes)
 
     def pieces(self, design_id: int, blob: str) -> Iterator[bytes]:
         """A file in pieces, from a git process of its own: a slow reader holds nobody else up.

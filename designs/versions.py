@@ -87,7 +87,7 @@ def _versions(
 ) -> dict[str, int]:
     """The version id of each commit; those not met before are added, oldest first."""
     known = _known(session, design_id, commits)
-    fresh = [store.commit(design_id, commit) for commit in commits - known.keys()]
+    fresh = store.commits(design_id, commits - known.keys())
     rows = [
         _row(design_id, commit, now=now)
         for commit in sorted(fresh, key=lambda each: (each.committed_at, each.id))
