@@ -31,7 +31,7 @@ def owner_id(session: Session, name: str) -> UUID:
 def names_of(session: Session, ids: set[UUID]) -> dict[UUID, str]:
     """The names of accounts: one statement for a whole page."""
     rows = session.execute(select(AccountRow.id, AccountRow.name).where(AccountRow.id.in_(ids)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def design(session: Session, caller: Caller | None, *, owner: str, name: str) -> DesignRow:

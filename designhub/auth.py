@@ -132,14 +132,14 @@ def sign_in(hub: Hub, *, name: str, password: str, address: str) -> Caller:
     """
     row = _account(hub, name)
     stored = _NOBODY if row is None else row.password_hash
-    if row is None or not _remembered.has(stored, password):
+    if row is None or not _remembered.has(row, password):
         now, who = clock.now(), name if NAME.fullmatch(name) else "?"
         subjects = [f"name:{who}", f"address:{address[:50]}", f"{who}@{address[:50]}"]
         _check_throttle(hub, subjects, now=now)
         if not _password_is_right(stored, password) or row is None:
             _note_failure(hub, subjects, now=now)
             raise NotSignedIn("the name or the password is wrong")
-        _remembered.put(stored, password)
+        _remembered.put(row, password)
     return Caller(id=row.id, name=row.name, operator=row.operator, scopes=ALL)
 
 
@@ -278,20 +278,20 @@ class _Remembered:
         self._until: dict[bytes, float] = {}
         self._lock = threading.Lock()
 
-    def has(self, stored: str, password: str) -> bool:
-        """Whether `password` was right for this stored hash; a changed password has another."""
+    def has(self, row: AccountRow, password: str) -> bool:
+        """Whether this was the account's password a moment ago, and the account has no new one."""
         with self._lock:
-            return time.monotonic() < self._until.get(self._name(stored, password), 0.0)
+            return time.monotonic() < self._until.get(self._name(row, password), 0.0)
 
-    def put(self, stored: str, password: str) -> None:
+    def put(self, row: AccountRow, password: str) -> None:
         with self._lock:
             if len(self._until) > 1_000:
                 self._until.clear()
-            self._until[self._name(stored, password)] = time.monotonic() + REMEMBERED_S
+            self._until[self._name(row, password)] = time.monotonic() + REMEMBERED_S
 
-    def _name(self, stored: str, password: str) -> bytes:
-        said = f"{len(stored)}:{stored}:{password}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, said, hashlib.sha256)
+    def _name(self, row: AccountRow, password: str) -> bytes:
+        said = f"{row.id}:{len(row.password_hash)}:{row.password_hash}:{password}"
+        return hmac.digest(self._key, said.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 _remembered = _Remembered()

@@ -134,13 +134,12 @@ def _version_id(session: Session, design_id: int, name: str | None) -> int | Non
         main = [row for row in rows if row.ref == "refs/heads/main"]
         return next((row.version_id for row in (*tags, *main, *rows)), None)
     wanted = (name, f"refs/tags/{name}", f"refs/heads/{name}")
-    by_ref = dict(
-        session.execute(
-            select(RefRow.ref, RefRow.version_id).where(
-                RefRow.design_id == design_id, RefRow.ref.in_(wanted)
-            )
-        ).tuples().all()
+    named = session.execute(
+        select(RefRow.ref, RefRow.version_id).where(
+            RefRow.design_id == design_id, RefRow.ref.in_(wanted)
+        )
     )
+    by_ref = dict(named.all())
     for ref in wanted:
         if ref in by_ref:
             return by_ref[ref]
@@ -215,7 +214,7 @@ def pictures(session: Session, design_ids: Collection[int]) -> dict[int, int]:
         .join(which, which.c.version_id == seen.c.version_id)
         .group_by(seen.c.design_id)
     )
-    return dict(session.execute(first).tuples().all())
+    return dict(session.execute(first).all())
 
 
 def titles(session: Session, part_ids: Collection[int]) -> dict[int, tuple[str, str]]:

@@ -14,7 +14,6 @@ from printers.models import PrinterRow
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
 from router.states import OPEN, Job
 
-
 UNFINISHED = frozenset(Job) - {Job.DONE, Job.CANCELLED, Job.UNROUTABLE}
 """Jobs of which something is still owed."""
 
@@ -118,7 +117,7 @@ def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, Print
         .where(JobRow.printer_id.in_(printer_ids), JobRow.state == Job.READY)
         .group_by(JobRow.printer_id)
     )
-    waiting = dict(session.execute(ready).tuples().all())
+    waiting = dict(session.execute(ready).all())
     busy = {
         run.printer_id: run
         for run in session.scalars(

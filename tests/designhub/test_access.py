@@ -1,0 +1,257 @@
+"""Who may see and do what: every page and API call, by role, for a private design and an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from commons import queries as book
+from designhub.auth import Scope
+from designs.models import DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
+from printers.models import WorkshopRow
+from router.models import OrderRow
+from tests.support.builders import NOW, Shop
+from tests.support.hubs import Client, OpenHub
+
+ROLES = ("visitor", "stranger", "maker", "owner", "operator")
+SECRET = "Zwergenlampe"
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A hub where `owner` runs a workshop and has a private design; `maker` ordered from them."""
+
+    hub: OpenHub
+    shop: Shop
+    design: DesignRow
+    part_id: int
+    order: UUID
+    job: UUID
+    workshop: str
+    clients: Mapping[str, Client]
+
+    def path(self, template: str) -> str:
+        """An address with the ids of this place filled in."""
+        return template.format(
+            slug=self.design.slug,
+            part=self.part_id,
+            order=self.order,
+            job=self.job,
+            workshop=self.workshop,
+            printer=self.shop.printer,
+        )
+
+
+@pytest.fixture
+def place(hub: OpenHub) -> Place:
+    """The maker has ordered before the design became private."""
+    shop = hub.shop()
+    hub.account("stranger")
+    hub.account("operator", operator=True)
+    job = hub.ordered(shop)[0]
+    picture = hub.hub.blobs.put([PNG], most_bytes=1_000)
+    with hub.hub.database.writing() as session:
+        part = session.get_one(PartRow, shop.part.part_id)
+        session.execute(
+            update(MeshRow).where(MeshRow.id == part.mesh_id).values(picture_sha256=picture.sha256)
+        )
+        version = session.get_one(VersionRow, part.version_id)
+        session.add(
+            RefRow(
+                design_id=version.design_id,
+                ref="refs/heads/main",
+                version_id=version.id,
+                updated_at=NOW,
+            )
+        )
+        design = session.get_one(DesignRow, version.design_id)
+        design.title, design.description = SECRET, f"{SECRET} in detail"
+        design.visibility = Visibility.PRIVATE
+        order = session.scalars(select(OrderRow.id)).one()
+        workshop = session.scalars(select(WorkshopRow.slug)).one()
+    clients = {role: hub.client(None if role == "visitor" else role) for role in ROLES}
+    return Place(
+        hub=hub,
+        shop=shop,
+        design=design,
+        part_id=shop.part.part_id,
+        order=order,
+        job=job,
+        workshop=workshop,
+        clients=clients,
+    )
+
+
+PAGES = {
+    # visitor, stranger, maker, owner, operator
+    "/": (200, 200, 200, 200, 200),
+    "/owner/{slug}": (404, 404, 404, 200, 404),
+    "/owner/{slug}?version=main": (404, 404, 404, 200, 404),
+    "/parts/{part}.png": (404, 404, 404, 200, 404),
+    "/make/{part}": (404, 404, 404, 200, 404),
+    "/orders": (302, 200, 200, 200, 200),
+    "/orders/{order}": (302, 404, 200, 404, 200),
+    "/jobs/{job}": (302, 404, 200, 200, 200),
+    "/workshops": (200, 200, 200, 200, 200),
+    "/workshops/{workshop}": (200, 200, 200, 200, 200),
+    "/book": (200, 200, 200, 200, 200),
+    "/book/entries.jsonl": (200, 200, 200, 200, 200),
+    "/book/verify.py": (200, 200, 200, 200, 200),
+    "/docs/errors": (200, 200, 200, 200, 200),
+}
+
+BUTTONS = {
+    "/make/{part}": (404, 404, 404, 422, 404),
+    "/orders": (401, 422, 422, 422, 422),
+    "/jobs/{job}/passed": (401, 404, 403, 409, 409),
+    "/jobs/{job}/failed": (401, 404, 403, 422, 422),
+    "/jobs/{job}/retry": (401, 404, 403, 303, 303),  # it is ready: said already
+    "/jobs/{job}/agree": (401, 404, 403, 303, 303),
+    "/jobs/{job}/received": (401, 404, 409, 409, 409),
+    "/jobs/{job}/explode": (401, 404, 404, 404, 404),
+    "/printers/{printer}/bed-clear": (401, 403, 403, 303, 303),
+    "/printers/{printer}/pause": (401, 403, 403, 303, 303),
+    "/printers/{printer}/open": (401, 403, 403, 303, 303),
+    "/printers/{printer}/spools": (401, 403, 403, 422, 422),
+    "/jobs/{job}/cancel": (401, 404, 303, 303, 303),
+}
+
+
+def test_pages_by_role(place: Place) -> None:
+    for template, wanted in PAGES.items():
+        path = place.path(template)
+        found = tuple(place.clients[role].get(path).status_code for role in ROLES)
+        assert found == wanted, path
+
+
+def test_buttons_by_role(place: Place) -> None:
+    for template, wanted in BUTTONS.items():
+        path = place.path(template)
+        found = tuple(place.clients[role].form(path).status_code for role in ROLES)
+        assert found == wanted, path
+
+
+def test_the_tables_hold_every_page(place: Place) -> None:
+    def plain(rule: str) -> str:
+        return rule.replace("<uuid:", "{").replace("<int:", "{").replace("<", "{").replace(">", "}")
+
+    shapes = {
+        "{order_id}": "{order}",
+        "{job_id}": "{job}",
+        "{printer_id}": "{printer}",
+        "{part_id}": "{part}",
+        "/workshops/{slug}": "/workshops/{workshop}",
+        "/{owner}/{slug}": "/owner/{slug}",
+    }
+    elsewhere = {"/sign-in", "/sign-up", "/sign-out", "/jobs/{job}/{word}"}  # test_session; above
+    for rule in place.hub.app.url_map.iter_rules():
+        if not rule.endpoint.startswith("web."):
+            continue
+        path = plain(rule.rule)
+        for shape, ours in shapes.items():
+            path = path.replace(shape, ours)
+        table = BUTTONS if "POST" in (rule.methods or ()) else PAGES
+        assert path in table or path in elsewhere, rule.rule
+
+
+def test_a_private_design_shows_nowhere_else(place: Place) -> None:
+    """Its maker and its workshop know it from the order; nobody else reads its name anywhere."""
+    public = ["/", f"/?q={SECRET}", "/workshops", "/workshops/{workshop}", "/book"]
+    public += ["/book/entries.jsonl", "/api/v1/designs", f"/api/v1/designs?q={SECRET}"]
+    public += ["/owner/{slug}", "/api/v1/workshops/{workshop}", "/api/v1/book/entries"]
+    for template in public:
+        for role in ("visitor", "stranger", "maker"):
+            answer = place.clients[role].get(place.path(template))
+            found = answer.text.replace(f"“{SECRET}”", "").replace(f'value="{SECRET}"', "")
+            found = found.replace(f"<title>{SECRET}", "")  # what was searched for is said back
+            assert SECRET not in found, (role, template)
+    assert SECRET in place.clients["owner"].get("/").text
+    assert SECRET in place.clients["maker"].get(place.path("/jobs/{job}")).text
+
+
+def test_a_removed_design_is_gone_for_its_owner_too(place: Place) -> None:
+    with place.hub.hub.database.writing() as session:
+        session.execute(update(DesignRow).values(deleted_at=NOW))
+    for template in ("/owner/{slug}", "/parts/{part}.png", "/make/{part}"):
+        assert place.clients["owner"].get(place.path(template)).status_code == 404
+
+
+def test_pictures_are_kept_by_strangers_only_when_public(place: Place) -> None:
+    path = place.path("/parts/{part}.png")
+    own = place.clients["owner"].get(path)
+    assert own.data == PNG and own.content_type == "image/png"
+    assert own.headers["Cache-Control"] == "private, no-cache"
+    assert own.headers["X-Content-Type-Options"] == "nosniff"
+    with place.hub.hub.database.writing() as session:
+        session.execute(update(DesignRow).values(visibility=Visibility.PUBLIC))
+    public = place.clients["visitor"].get(path)
+    assert public.headers["Cache-Control"].startswith("public, max-age=")
+    assert "Set-Cookie" not in public.headers and "Cookie" not in public.headers.get("Vary", "")
+    again = place.clients["visitor"].flask.get(
+        path, headers={"If-None-Match": public.headers["ETag"]}, buffered=True
+    )
+    assert again.status_code == 304
+
+
+def test_the_queue_is_for_the_workshop(place: Place) -> None:
+    path = place.path("/workshops/{workshop}")
+    for role in ("visitor", "stranger", "maker"):
+        page = place.clients[role].get(path).text
+        assert str(place.job) not in page and "<form method" not in page.split("</header>")[1]
+    for role in ("owner", "operator"):
+        page = place.clients[role].get(path).text
+        assert str(place.job) in page and "the bed is clear" in page or "Load a spool" in page
+
+
+def test_each_side_of_a_job_sees_its_own_buttons(place: Place) -> None:
+    path = place.path("/jobs/{job}")
+    maker, owner = (place.clients[role].get(path).text for role in ("maker", "owner"))
+    assert "ordered by maker" in owner and "your order" in maker
+    assert "/cancel" in maker and "/cancel" in owner
+    assert "/passed" not in maker + owner  # nothing is printed yet
+
+
+def test_the_open_book_names_nobody(place: Place) -> None:
+    place.clients["maker"].form(place.path("/jobs/{job}/cancel"))
+    with place.hub.hub.database.reading() as session:
+        assert len(book.entries(session).entries) >= 4
+    for path in ("/book", "/book/entries.jsonl", "/api/v1/book/entries"):
+        text = place.clients["visitor"].get(path).text.replace('"maker":', "")
+        assert "maker" not in text and "owner" not in text, path
+
+
+def test_the_api_keeps_the_same_secrets(place: Place) -> None:
+    hub, shop = place.hub, place.shop
+    with hub.hub.database.reading() as session:
+        stranger = session.execute(
+            select(DesignRow.owner_id).where(DesignRow.id == place.design.id)
+        ).scalar_one()
+    assert stranger == shop.owner
+    tokens = {
+        "stranger": hub.token(hub.account("another"), *Scope),
+        "maker": hub.token(shop.maker, *Scope),
+        "owner": hub.token(shop.owner, *Scope),
+    }
+    wanted = {
+        "/api/v1/designs/owner/{slug}": (404, 404, 200),
+        "/api/v1/designs/owner/{slug}/versions": (404, 404, 200),
+        "/api/v1/designs/owner/{slug}/versions/main": (404, 404, 200),
+        "/api/v1/orders/{order}": (404, 200, 404),
+        "/api/v1/jobs/{job}": (404, 200, 200),
+    }
+    client = hub.app.test_client()
+    for template, statuses in wanted.items():
+        found = tuple(
+            client.get(place.path(template), headers=header).status_code
+            for header in tokens.values()
+        )
+        assert found == statuses, template
+    quoted = {"design": f"owner/{place.design.slug}", "place": "Oslo"}
+    asked = [
+        client.post("/api/v1/quotes", json=quoted, headers=header).status_code
+        for header in tokens.values()
+    ]
+    assert asked == [404, 404, 201]
