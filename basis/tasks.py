@@ -18,6 +18,9 @@ from huey import Huey, RedisHuey, SqliteHuey
 POLL_S = 0.1
 """How long an idle worker may sleep before it looks again."""
 
+END_S = 10.0
+"""How long a task may go on when its worker is told to stop; what is cut off is owed still."""
+
 log = logging.getLogger(__name__)
 
 
@@ -54,18 +57,19 @@ class Queue:
 
     def consumer(self, *, threads: int) -> Consumer:
         """A worker in this process: `start()` returns at once, `stop()` waits for what runs."""
-        return cast(
-            Consumer,
-            self._huey.create_consumer(
-                workers=threads,
-                worker_type="thread",
-                initial_delay=POLL_S / 2,
-                backoff=1.0,
-                max_delay=POLL_S,
-                periodic=False,
-                check_worker_health=True,
-            ),
+        consumer = self._huey.create_consumer(
+            workers=threads,
+            worker_type="thread",
+            initial_delay=POLL_S / 2,
+            backoff=1.0,
+            max_delay=POLL_S,
+            periodic=False,
+            check_worker_health=True,
+            shutdown_timeout=END_S,
         )
+        # It would take SIGTERM and SIGINT for itself: they belong to the program around it.
+        consumer._set_signal_handlers = lambda: None
+        return cast(Consumer, consumer)
 
     def pending(self) -> int:
         """Calls that wait for a worker."""

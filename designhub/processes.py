@@ -93,7 +93,7 @@ class Child:
             return True
 
 
-def stop_all(children: Sequence[Child], *, grace_s: float = 15.0) -> None:
+def stop_all(children: Sequence[Child], *, grace_s: float = 30.0) -> None:
     """End several at the same time."""
     for child in children:
         child.ask()
@@ -170,7 +170,7 @@ class KeptRunning:
             self._begun.set()
             while child.ended() is None and not self._stop.wait(POLL_S * 4):
                 pass
-            child.stop(grace_s=30.0)
+            child.stop(grace_s=20.0)
             if time.monotonic() - began > 60:
                 pause_s = 1.0
             self._stop.wait(pause_s)

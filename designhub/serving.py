@@ -1,5 +1,6 @@
 """The server process: granian carrying the hub's application."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from granian.log import LogLevels
 from basis.settings import Settings
 from designhub import logs
 from designhub.app import create_app
+from router.globe import find_place
 
 END_S = 10
 """How long a request may go on after the server was told to end."""
@@ -37,4 +39,7 @@ def serve(settings: Settings) -> None:
 def _load(settings: Settings) -> Callable[..., Any]:
     """The application, made in each server process."""
     logs.set_up(level=settings.log_level, as_json=settings.log_json)
-    return create_app(settings)
+    app = create_app(settings)
+    # Reading the names of all cities takes a while: not in somebody's first quote.
+    threading.Thread(target=find_place, args=("London",), daemon=True).start()
+    return app

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -15,10 +15,21 @@ from designhub.client import HubApi
 
 DEFAULT_HUB = "http://127.0.0.1:8080"
 
-console = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 200
+"""Columns of a table that no terminal will cut: addresses and ids stay whole."""
+
+
+def _console(*, stderr: bool) -> Console:
+    found = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not found.is_terminal:
+        found.width = PIPED_WIDTH
+    return found
+
+
+console = _console(stderr=False)
 """For what was asked for. Progress and failures go to standard error."""
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = _console(stderr=True)
 
 
 def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +77,8 @@ def put_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, none: s
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         figures = heading.endswith(">")
-        table.add_column(heading.rstrip(">"), justify="right" if figures else "left")
+        justify: Literal["left", "right"] = "right" if figures else "left"
+        table.add_column(heading.rstrip(">"), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)

@@ -118,9 +118,10 @@ def play(stage: Stage, cast: Cast) -> Told:
         order = schema.OrderAsk(quote=best.id, key=str(best.id))
         job_id = api.ask(schema.Order, "POST", "/orders", order).jobs[0]
         stage.until(
-            lambda: _job(api, job_id).ready_at is not None, what="not sliced", limit_s=SLICE_S
+            lambda: _job(api, job_id).state != "ordered", what="not sliced", limit_s=SLICE_S
         )
     _say(f"Ordered and sliced: job {job_id}")
+    _insist(cho.api(stage.url), job_id)
     with told.timed("print"):
         _watch(stage, api, job_id)
     told.job = _accept(stage, cho.api(stage.url), job_id)
@@ -161,7 +162,7 @@ def show(told: Told, *, stage: Stage, cast: Cast) -> None:
         ("print", f"{job.duration_s / 60:.1f} min by the slicer's own count"),
         ("CO2e", words.grams(job.co2e_mg)),
         ("price", words.money(job.total_minor, job.currency)),
-        ("book", ", ".join(f"{each.seq} {each.kind} {each.key}" for each in told.entries)),
+        ("book", ", ".join(f"entry {each.seq}: {_entry(each)}" for each in told.entries)),
         ("seconds", ", ".join(f"{step} {took:.2f}" for step, took in told.seconds.items())),
     ]
     put("")
@@ -175,7 +176,8 @@ def show(told: Told, *, stage: Stage, cast: Cast) -> None:
         ("open book", f"{stage.url}/book", f"designhub audit {stage.url}"),
         *(("OctoPrint", url, "") for url in cast.urls),
     ]
-    put_table(("open", "address", ""), opened, none="")
+    for label, address, remark in opened:
+        put(f"{label:11}{address}" + (f"  ({remark})" if remark else ""))
     put("")
     who = ", ".join(f"{each.name} {each.password}" for each in cast.people.values())
     put(f"Names and passwords: {who}")
@@ -249,7 +251,8 @@ def _wish(commit: str) -> schema.QuoteAsk:
         version=commit,
         part=PART,
         material="PLA",
-        modes=["foot", "bicycle", "car"],
+        layer_height_um=300,  # fewer lines: a virtual printer takes about as long as there are
+        modes=["foot", "bicycle", "car"],  # fetched: done when the person at the printer passed it
     )
 
 
@@ -281,6 +284,17 @@ def _reason(quotes: schema.Quotes) -> str:
 
 def _job(api: HubApi, job_id: UUID) -> schema.Job:
     return api.ask(schema.Job, "GET", f"/jobs/{job_id}")
+
+
+def _insist(workshop: HubApi, job_id: UUID) -> None:
+    """Where the slice needs more than was quoted, the workshop may agree to the quoted price."""
+    job = _job(workshop, job_id)
+    if job.state == "asked":
+        _say(f"The hub asks: {job.reason}")
+        workshop.ask(schema.Job, "POST", f"/jobs/{job_id}/agree")
+        _say("The demo's person agrees in place of the workshop")
+    elif job.state == "unroutable":
+        raise NotAllowed(f"it cannot be sliced: {job.reason}")
 
 
 def _watch(stage: Stage, api: HubApi, job_id: UUID) -> None:
@@ -319,6 +333,12 @@ def _accept(stage: Stage, api: HubApi, job_id: UUID) -> schema.Job:
 def _entries(book: HubApi, *, after: int) -> list[schema.BookEntry]:
     found = book.ask(schema.BookEntries, "GET", "/book/entries").entries
     return sorted((each for each in found if each.seq > after), key=lambda each: each.seq)
+
+
+def _entry(each: schema.BookEntry) -> str:
+    """What an entry is about, without the long ids in its key."""
+    kinds = [word.partition(":")[0] for word in each.key.split("/")]
+    return f"{each.kind} {'/'.join(kinds)}"
 
 
 def _check_book(book: HubApi) -> None:
