@@ -1,0 +1,55 @@
+# Two words do everything: `make demo` shows it, `make test` proves it. See `make help`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+OCTOPRINT := .venv-octoprint
+OCTOPRINT_VERSION := 1.11.8
+PIP := -m pip --quiet --disable-pip-version-check --no-input
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-octoprint system demo test check bench clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
+
+setup: system $(VENV)/.made ## Install the hub and its tests into .venv
+
+setup-octoprint: system $(OCTOPRINT)/.made ## Install OctoPrint into .venv-octoprint
+
+demo: setup setup-octoprint ## From a push to a part; ONCE=1 ends then, PORT=9000 serves there
+	@$(VENV)/bin/designhub demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
+
+test: setup setup-octoprint ## Run every test; ARGS="tests/router -x" runs some
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+check: setup ## Formatting, lint, types
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+
+bench: setup ## Measure against peers; nothing fails here
+	@for file in tests/bench/bench_*.py; do \
+	    $(VENV)/bin/python -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+clean: ## Remove what make made: environments, the demo, caches
+	rm -rf $(VENV) $(OCTOPRINT) .demo build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+system:
+	@$(if $(PYTHON),,$(error Python 3.11 is needed: apt-get install python3))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@.ci/system-packages $(PYTHON)
+
+$(VENV)/.made: setup.cfg pyproject.toml constraints.txt
+	@echo "Installing DesignHub into $(VENV) …" >&2
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python $(PIP) install -c constraints.txt -e '.[hub,test]'
+	@touch $@
+
+$(OCTOPRINT)/.made: constraints-octoprint.txt
+	@echo "Installing OctoPrint into $(OCTOPRINT) …" >&2
+	@test -x $(OCTOPRINT)/bin/python || $(PYTHON) -m venv $(OCTOPRINT)
+	@$(OCTOPRINT)/bin/python $(PIP) install -c constraints-octoprint.txt octoprint==$(OCTOPRINT_VERSION)
+	@touch $@
