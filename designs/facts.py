@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
-from basis.errors import Invalid, NotFound
+from basis.errors import Invalid
 
 READER = 1
 """Version of our readers and measures; a change of either that changes facts raises it."""
@@ -128,46 +128,6 @@ def fits(size_um: tuple[int, int, int], bed_um: tuple[int, int, int], *, margin_
         over_y_um=over_y_um,
         over_z_um=over_z_um,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Density:
-    """What a cubic centimetre of a material weighs, and who says so."""
-
-    mg_per_cm3: int
-    source: str
-
-
-_PROFILES = "generic filament profiles of PrusaSlicer 2.5.0 (PrusaResearch 1.5.1)"
-_PROFILE_OF = "filament profiles of PrusaSlicer 2.5.0 (PrusaResearch 1.5.1), the most frequent"
-
-DENSITIES: Mapping[str, Density] = {
-    "PLA": Density(1_240, _PROFILES),
-    "PETG": Density(1_270, _PROFILES),
-    "ABS": Density(1_040, _PROFILES),
-    "ASA": Density(1_070, _PROFILE_OF),
-    "TPU": Density(1_220, f"{_PROFILES}: FLEX"),
-    "HIPS": Density(1_040, _PROFILES),
-    "PC": Density(1_220, _PROFILE_OF),
-    "PVB": Density(1_090, _PROFILE_OF),
-    "CPE": Density(1_250, f"{_PROFILE_OF}, heaviest of three"),
-    "PA": Density(1_110, f"{_PROFILE_OF}, unfilled"),
-    "PP": Density(910, f"{_PROFILE_OF}, unfilled"),
-}
-"""By the usual short name of the material. Blends differ by a few percent: a spool's own figure,
-where there is one, is better."""
-
-
-def density_of(material: str) -> Density:
-    """The density of a material by its short name, in any case.
-
-    Raises NotFound naming the known ones.
-    """
-    try:
-        return DENSITIES[material.strip().upper()]
-    except KeyError:
-        known = ", ".join(sorted(DENSITIES))
-        raise NotFound(f"no density is known for {material!r}; known: {known}") from None
 
 
 def estimated_mass_mg(
