@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basis.errors import Invalid, NotFound
+from basis.errors import Invalid
 from designs.facts import (
-    DENSITIES,
     MeshFacts,
     Remark,
     UnitSource,
-    density_of,
     estimated_mass_mg,
     fits,
 )
@@ -134,10 +132,3 @@ def test_more_infill_never_weighs_less(volume: float, area: float, infill_pct: i
 def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(Invalid):
         estimated_mass_mg(CUBE, **{"density_mg_per_cm3": 1, "infill_pct": 1} | wrong)
-
-
-def test_densities_are_found_by_name_and_have_a_source() -> None:
-    assert density_of(" pla ").mg_per_cm3 == 1_240
-    assert all(800 < d.mg_per_cm3 < 1_500 and d.source for d in DENSITIES.values())
-    with pytest.raises(NotFound, match="PETG"):
-        density_of("cheese")
