@@ -1,11 +1,9 @@
 """Asking for quotes."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid
@@ -42,37 +40,20 @@ def answer(hub: Hub, asked: schema.QuoteAsk, caller: Caller | None) -> Answer:
     if not slash:
         raise Invalid(f"design {asked.design!r} is not of the form owner/name")
 
-    def named(session: Session) -> PrintablePart:
+    with hub.database.reading() as session:
         design = access.design(session, caller, owner=owner, name=name)
         version = designs.version(session, design_id=design.id, name=asked.version)
-        return designs.printable(version, asked.part)
-
-    return _answer(hub, asked, caller, named)
+    return answer_for(hub, designs.printable(version, asked.part), asked, caller)
 
 
-def answer_for_part(
-    hub: Hub, part_id: int, asked: schema.QuoteAsk, caller: Caller | None
+def answer_for(
+    hub: Hub, part: PrintablePart, asked: schema.QuoteAsk, caller: Caller | None
 ) -> Answer:
-    """The same for a part by its id, as a page knows it; what `asked` says of the part is passed
-    over."""
-
-    def by_id(session: Session) -> PrintablePart:
-        part, version, _ = access.part(session, caller, part_id)
-        return designs.printable_part(part, version)
-
-    return _answer(hub, asked, caller, by_id)
-
-
-def _answer(
-    hub: Hub,
-    asked: schema.QuoteAsk,
-    caller: Caller | None,
-    part_of: Callable[[Session], PrintablePart],
-) -> Answer:
+    """The same for a part that the caller may see; what `asked` says of the part is passed over."""
     place, now = find_place(asked.place), clock.now()
     with hub.database.writing() as session:
         request = Request(
-            part=part_of(session),
+            part=part,
             copies=asked.copies,
             place=place,
             choices=Choices(

@@ -10,11 +10,12 @@ from basis import clock
 from basis.errors import HubError, Invalid
 from designhub import access
 from designhub.api import schema
-from designhub.api.quotes import answer_for_part
+from designhub.api.quotes import answer_for
 from designhub.errors import status_of
 from designhub.hub import this_hub
 from designhub.web.session import sign_in_address, viewer
 from designs.models import DesignRow, PartRow, VersionRow
+from designs.queries import printable_part
 from printers.capability import MATERIALS
 from printers.offer import Mode, Offer
 from router.models import QuoteRow
@@ -56,8 +57,8 @@ def answered(part_id: int) -> ResponseReturnValue:
     """The form again, and the answer: quotes best first, then why others cannot."""
     part = _part(part_id)
     try:
-        asked = _asked(part)
-        found = answer_for_part(this_hub(), part_id, asked, viewer())
+        printable = printable_part(part.row, part.version)
+        found = answer_for(this_hub(), printable, _asked(part), viewer())
     except HubError as exc:
         return _page(part, fault=exc)
     return _page(part, found=found)

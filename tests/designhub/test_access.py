@@ -203,7 +203,7 @@ def test_the_queue_is_for_the_workshop(place: Place) -> None:
         assert str(place.job) not in page and "<form method" not in page.split("</header>")[1]
     for role in ("owner", "operator"):
         page = place.clients[role].get(path).text
-        assert str(place.job) in page and "the bed is clear" in page or "Load a spool" in page
+        assert str(place.job) in page and "Load a spool" in page
 
 
 def test_each_side_of_a_job_sees_its_own_buttons(place: Place) -> None:

@@ -139,14 +139,14 @@ def test_a_made_up_cookie_is_nobody(hub: OpenHub) -> None:
     assert client.get("/orders").status_code == 302
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong", "ä", "a" * 5_000])
-def test_a_form_without_the_sessions_token_changes_nothing(hub: OpenHub, token: str | None) -> None:
+def test_a_form_without_the_sessions_token_changes_nothing(hub: OpenHub) -> None:
     hub.account("ada")
     client = hub.client("ada")
-    fields = {"quote": "x"} | ({} if token is None else {"csrf": token})
-    answer = client.flask.post("/orders", data=fields, headers={"Accept": "text/html"})
-    assert answer.status_code == 403
-    assert "open the page again" in answer.text and "foreign_form" in answer.text
+    for token in (None, "", "wrong", "ä", "a" * 5_000):
+        fields = {"quote": "x"} | ({} if token is None else {"csrf": token})
+        answer = client.flask.post("/orders", data=fields, headers={"Accept": "text/html"})
+        assert answer.status_code == 403
+        assert "open the page again" in answer.text and "foreign_form" in answer.text
 
 
 def test_the_token_of_another_session_does_not_count(hub: OpenHub) -> None:
@@ -176,25 +176,25 @@ def test_own_paths_are_kept(path: str) -> None:
     assert own_path(path) == path
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "orders",
-        "//evil.example",
-        "/\\evil.example",
-        "/a\\b",
-        "https://evil.example/",
-        "javascript:alert(1)",
-        "/\t/evil.example",
-        "/a\r\nSet-Cookie: x=1",
-        " /orders",
-        "/ä",
-    ],
+ELSEWHERE = (
+    "",
+    "orders",
+    "//evil.example",
+    "/\\evil.example",
+    "/a\\b",
+    "https://evil.example/",
+    "javascript:alert(1)",
+    "/\t/evil.example",
+    "/a\r\nSet-Cookie: x=1",
+    " /orders",
+    "/ä",
 )
-def test_other_addresses_lead_home(hub: OpenHub, path: str) -> None:
-    assert own_path(path) == "/"
+
+
+def test_other_addresses_lead_home(hub: OpenHub) -> None:
     hub.account("ada")
-    client = hub.client()
-    assert client.form("/sign-in", name="ada", password=PASSWORD, next=path).location == "/"
-    assert client.get("/sign-in", query_string={"next": path}).location == "/"
+    for path in ELSEWHERE:
+        assert own_path(path) == "/"
+        client = hub.client()
+        assert client.form("/sign-in", name="ada", password=PASSWORD, next=path).location == "/"
+        assert client.get("/sign-in", query_string={"next": path}).location == "/"

@@ -1,0 +1,559 @@
+"""What the plain pages show, without any script, and that many rows cost what few do."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from basis import clock
+from designhub.auth import Scope
+from designhub.web import book as book_page
+from designhub.web.job_words import JOBS
+from designs.models import DesignRow, MeshRow, PartRow, RefRow, VersionRow
+from designs.publishing import analyse_version
+from designs.versions import read_refs
+from printers.models import PrinterRow, WorkshopRow
+from printers.offer import Mode
+from router.states import Job
+from tests.support import builders, solids
+from tests.support.builders import NOW, Shop
+from tests.support.git_server import Work
+from tests.support.hubs import OpenHub
+from tests.support.statements import counted
+
+TOP = Path(__file__).parents[2]
+EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+MOST_STATEMENTS = 12
+
+
+class Shape(HTMLParser):
+    """What a page is made of: open tags must close, every field has a label, ids are unique."""
+
+    VOID = frozenset({"meta", "link", "input", "img", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.labelled: set[str] = set()
+        self.unlabelled: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag and what it lacks."""
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        if "id" in given:
+            self.ids.append(str(given["id"]))
+        if tag == "label" and given.get("for"):
+            self.labelled.add(str(given["for"]))
+        field = tag in ("input", "select", "textarea") and given.get("type") != "hidden"
+        if field and "label" not in self.open:
+            self.unlabelled.append(str(given.get("id")))
+        if tag == "img" and "alt" not in given:
+            self.faults.append(f"no alt: {given}")
+        if tag in ("script", "style", "iframe", "object") or "style" in given:
+            self.faults.append(f"<{tag}> with {given}")
+        if any(name.startswith("on") for name in given):
+            self.faults.append(f"<{tag}> with a script")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close what was opened last."""
+        if not self.open or self.open[-1] != tag:
+            self.faults.append(f"</{tag}> in {'/'.join(self.open)}")
+        else:
+            self.open.pop()
+
+
+def check_shape(text: str, where: str) -> Shape:
+    """Raises AssertionError for a page that is not well made, or asks for something foreign."""
+    shape = Shape()
+    shape.feed(text)
+    assert not shape.faults and not shape.open, (where, shape.faults, shape.open)
+    assert set(shape.unlabelled) <= shape.labelled, (where, shape.unlabelled)
+    assert len(shape.ids) == len(set(shape.ids)), (where, shape.ids)
+    for tag, given in shape.tags:
+        for name in ("src", "href", "action"):
+            address = given.get(name)
+            assert address is None or not re.match(r"[a-z]+:|//", address), (where, tag, address)
+    forms = [given for tag, given in shape.tags if tag == "form" and given.get("method") == "post"]
+    tokens = [given for _, given in shape.tags if given.get("name") == "csrf"]
+    assert len(forms) == len(tokens), where
+    assert sum(tag == "h1" for tag, _ in shape.tags) == 1, where
+    return shape
+
+
+@pytest.fixture
+def shop(hub: OpenHub) -> Shop:
+    """The world of these tests, with a branch that names the version."""
+    made = hub.shop()
+    with hub.hub.database.writing() as session:
+        version = session.get_one(VersionRow, version_of(made))
+        ref = RefRow(
+            design_id=version.design_id,
+            ref="refs/heads/main",
+            version_id=version.id,
+            updated_at=NOW,
+        )
+        session.add(ref)
+    return made
+
+
+def version_of(shop: Shop) -> int:
+    """The only version of the shop's design."""
+    return shop.part.part_id  # made together, one of each
+
+
+def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
+    """Every page of a small world, by its name."""
+    with hub.hub.database.reading() as session:
+        slug = session.scalars(select(DesignRow.slug)).first()
+        workshop = session.scalars(select(WorkshopRow.slug)).first()
+        order = session.connection().exec_driver_sql("SELECT id FROM customer_order").scalar()
+    return {
+        "home": "/",
+        "search": "/?q=design",
+        "design": f"/owner/{slug}",
+        "make": f"/make/{shop.part.part_id}",
+        "orders": "/orders",
+        "order": f"/orders/{order}",
+        "job": f"/jobs/{job}",
+        "workshops": "/workshops",
+        "workshop": f"/workshops/{workshop}",
+        "book": "/book",
+        "errors": "/docs/errors",
+        "sign-in": "/sign-in",
+        "sign-up": "/sign-up",
+        "nothing": "/nobody/nothing",
+    }
+
+
+def test_every_page_is_well_made_and_asks_for_nothing_foreign(hub: OpenHub, shop: Shop) -> None:
+    job = hub.ordered(shop)[0]
+    for who in (None, "maker", "owner"):
+        client = hub.client(who)
+        for name, path in addresses(hub, shop, job).items():
+            answer = client.get(path)
+            if answer.status_code in (302, 404) and name != "nothing":
+                continue
+            check_shape(answer.text, f"{name} for {who}")
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy and "unsafe" not in policy
+            assert answer.headers["Cache-Control"] == "private, no-cache" or name == "nothing"
+        quotes = client.form(f"/make/{shop.part.part_id}", place="Oslo", copies=2)
+        check_shape(quotes.text, f"quotes for {who}")
+
+
+def test_nothing_said_by_people_becomes_markup(hub: OpenHub, shop: Shop) -> None:
+    job = hub.ordered(shop)[0]
+    with hub.hub.database.writing() as session:
+        fault = {
+            "code": "x",
+            "key": EVIL,
+            "line": 1,
+            "severity": "error",
+            "text": EVIL,
+            "fix": EVIL,
+        }
+        session.execute(update(DesignRow).values(title=EVIL, description=EVIL))
+        session.execute(
+            update(VersionRow).values(
+                author=EVIL, manifest={"faults": [fault], "licence": {"raw": EVIL, "why": EVIL}}
+            )
+        )
+        session.execute(update(PartRow).values(name=EVIL, path=EVIL))
+        session.execute(update(WorkshopRow).values(title=EVIL, place=EVIL))
+        session.execute(update(PrinterRow).values(machine_state=EVIL[:60]))
+    for who in ("maker", "owner"):
+        client = hub.client(who)
+        for name, path in addresses(hub, shop, job).items():
+            answer = client.get(path)
+            assert "<script" not in answer.text and "<img src=x" not in answer.text, name
+            if answer.status_code != 302:
+                check_shape(answer.text, name)
+        answer = client.form(f"/make/{shop.part.part_id}", place=EVIL, colour=EVIL)
+        assert answer.status_code == 404 and "<script" not in answer.text
+    search = hub.client().get("/", query_string={"q": EVIL})
+    assert "<script" not in search.text and "&lt;script&gt;" in search.text
+
+
+def test_pages_cost_few_statements_whatever_the_number_of_rows(hub: OpenHub, shop: Shop) -> None:
+    """Measured with one of each, and again with dozens: the same, and at most twelve."""
+
+    def costs() -> dict[str, int]:
+        clients = {who: hub.client(who) for who in ("maker", "owner")}
+        found = {}
+        for name, path in addresses(hub, shop, job).items():
+            for who, client in clients.items():
+                with counted(hub.hub.database) as statements:
+                    client.get(path)
+                found[f"{name} for {who}"] = len(statements)
+                assert len(statements) <= MOST_STATEMENTS, (name, who, statements)
+        with counted(hub.hub.database) as statements:
+            answer = clients["maker"].form(f"/make/{shop.part.part_id}", place="Oslo")
+        assert answer.status_code == 200
+        found["quotes"] = len(statements)
+        assert len(statements) <= MOST_STATEMENTS, statements
+        return found
+
+    job = hub.ordered(shop)[0]
+    hub.client("maker").form(f"/make/{shop.part.part_id}", place="Oslo")  # fills the index
+    before = costs()
+    with hub.hub.database.writing() as session:
+        place = session.get_one(WorkshopRow, shop.workshop)
+        for number in range(30):
+            builders.part(session, shop.owner)
+            machine = builders.printer(session, place, seen=clock.now())
+            builders.spool(session, machine, by=shop.owner)
+            other = builders.workshop(session, builders.account(session))
+            builders.printer(session, other, seen=clock.now())
+            session.add(
+                RefRow(
+                    design_id=shop.part.design_id,
+                    ref=f"refs/tags/v{number}",
+                    version_id=version_of(shop),
+                    updated_at=NOW,
+                )
+            )
+    for _ in range(12):
+        hub.ordered(shop)
+    after = costs()
+    assert all(after[name] <= before[name] + 1 for name in before), (before, after)
+
+
+def test_a_visitor_finds_a_design_and_asks_for_quotes(hub: OpenHub, shop: Shop) -> None:
+    client = hub.client()
+    home = client.get("/").text
+    path = re.findall(r'href="(/owner/[^"]+)"', home)[0]
+    page = client.get(path).text
+    for said in ("20 × 20 × 20 mm", "8.0 cm³", "12 triangles", "1 body", "Licence"):
+        assert said in page.replace("\u00a0", " "), said
+    assert "git clone http://localhost" + path + ".git" in page
+    assert client.get(path + ".git").location == path
+    make = re.findall(r'href="(/make/\d+)"', page)[0]
+    answer = client.form(make, place="Oslo", copies=2, modes=["foot", "parcel"])
+    text = answer.text.replace("\u00a0", " ")
+    assert "2 quotes" in text and "fetched on foot" in text and "sent as a parcel" in text
+    assert "by car" not in text.split("2 quotes")[1]
+    for said in ("machine time", "labour", "carriage", "commons contribution", "CO₂e", "risk"):
+        assert said in text, said
+    assert "Sign in to order" in text and "<button>Order" not in text
+    assert "place%3DOslo%26copies%3D2" in answer.text  # and the form comes back filled in
+    again = client.get(f"{make}?place=Oslo&copies=2&modes=foot").text
+    assert 'value="Oslo"' in again and re.search(r'value="foot" checked', again)
+
+
+def test_near_misses_and_refusals_are_told_in_words(hub: OpenHub, shop: Shop) -> None:
+    client, path = hub.client(), f"/make/{shop.part.part_id}"
+    near = client.form(path, place="Oslo", material="PETG").text
+    assert "Nearly" in near and "PLA is loaded, not PETG (the workshop can change that)" in near
+    far = client.form(path, place="Oslo", material="ABS", brim_mm=20, copies=100).text
+    assert "Not possible" in far and "it has no closed chamber (another printer is needed)" in far
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status", "said"),
+    [
+        ("place", "Xyzzyville", 404, "no city"),
+        ("copies", "-3", 422, "copies"),
+        ("copies", "9" * 40, 422, "copies"),
+        ("material", "wood", 422, "wood"),
+        ("deadline", "tomorrow", 422, "deadline"),
+        ("preset", "best", 422, "presets"),
+        ("modes", "rocket", 422, "ways"),
+        ("infill_pct", "101", 422, "infill_pct"),
+        ("colour", "x" * 200, 422, "colour"),
+    ],
+)
+def test_a_wish_that_cannot_be_read_comes_back_with_the_form(
+    hub: OpenHub, shop: Shop, field: str, value: str, status: int, said: str
+) -> None:
+    wish: dict[str, Any] = {"place": "Oslo", field: value}
+    answer = hub.client().form(f"/make/{shop.part.part_id}", wish)
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text and said in answer.text
+    assert "Ask the workshops" in answer.text
+
+
+def test_pressing_order_twice_orders_once(hub: OpenHub, shop: Shop) -> None:
+    client = hub.client("maker")
+    page = client.form(f"/make/{shop.part.part_id}", place="Oslo", deadline="2036-03-01T18:00").text
+    quote, key = re.findall(r'name="quote" value="([^"]+)".*?name="key" value="([^"]+)"', page)[0]
+    first, second = (client.form("/orders", quote=quote, key=key) for _ in range(2))
+    assert first.status_code == second.status_code == 303
+    assert first.location == second.location
+    order = client.get(first.location).text
+    assert "its G-code is being made" in order and 'http-equiv="refresh"' in order
+    assert 'http-equiv="refresh"' not in client.get(first.location + "?still").text
+    assert client.get("/orders").text.count("<article>") == 1
+    assert hub.client("owner").form("/orders", quote=quote, key="other").status_code == 404
+    assert client.form("/orders", quote="x", key="y").status_code == 422
+
+
+def printed(hub: OpenHub, shop: Shop, job: object, *, until: str = "finished") -> str:
+    """Let the agent print a job by the API; gives the run."""
+    agent, client = hub.agent_token(shop.agent), hub.app.test_client()
+
+    def say(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = client.post(f"/api/v1/{path}", json=body, headers=agent)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.get_json()
+        return found
+
+    state = {"printer": str(shop.printer), "ready": True, "text": "Operational"}
+    work = say("agents/me/ask", {"printers": [state]})["work"][0]
+    assert work["job"] == str(job)
+    run, fence = work["run"], work["fence"]
+    say(f"runs/{run}/permit", {"fence": fence, "sha256": work["sha256"]})
+    beat = {"fence": fence, "printing": True, "progress_ppm": 425_000, "seconds_left": 310}
+    say(f"runs/{run}/beat", beat)
+    if until == "finished":
+        say(f"runs/{run}/report", {"fence": fence, "event": "finished", "print_s": 540})
+    return str(run)
+
+
+def test_a_job_is_followed_judged_and_handed_over(hub: OpenHub, shop: Shop) -> None:
+    with hub.hub.database.reading() as session:
+        title = session.scalars(select(DesignRow.title)).one()
+    job = hub.ordered(shop, modes=frozenset({Mode.PARCEL}))[0]
+    maker, owner = hub.client("maker"), hub.client("owner")
+    assert "Ready: it waits for its printer." in maker.get(f"/jobs/{job}").text
+    printed(hub, shop, job, until="printing")
+    page = maker.get(f"/jobs/{job}").text.replace("\u00a0", " ")
+    assert "Printing." in page and "42 % of the file" in page and "5 min left" in page
+    assert 'http-equiv="refresh"' in page and "Stop the print and cancel" in page
+    queue = owner.get(f"/workshops/{workshop_of(hub, shop)}").text
+    assert f"/jobs/{job}" in queue and title in queue
+    early = owner.form(f"/printers/{shop.printer}/bed-clear")
+    assert early.status_code == 409 and "wait for its end" in early.text
+    agent, client = hub.agent_token(shop.agent), hub.app.test_client()
+    run = json.loads(client.get(f"/api/v1/jobs/{job}", headers=hub.token(shop.maker)).text)["runs"][
+        0
+    ]
+    body = {"fence": run["fence"], "event": "finished", "print_s": 540}
+    client.post(f"/api/v1/runs/{run['id']}/report", json=body, headers=agent)
+    page = owner.get(f"/jobs/{job}").text
+    assert "a person must look" in page and "Say that it failed" in page
+    assert 'http-equiv="refresh"' not in page and "The part is good" in page
+    assert "The part is good" not in maker.get(f"/jobs/{job}").text
+    assert owner.form(f"/jobs/{job}/passed").location == f"/jobs/{job}"
+    assert "waits to be handed over" in maker.get(f"/jobs/{job}").text
+    assert maker.form(f"/jobs/{job}/received").status_code == 303
+    page = maker.get(f"/jobs/{job}").text
+    assert "Done: the maker has it." in page and "(the workshop)" in page and "(you)" in page
+    assert "(the agent)" in page
+    assert "The maker has it</button>" not in page
+    book = hub.client().get("/book").text
+    assert "were paid" in book and "printed a part" in book
+
+
+def test_a_failed_part_says_why_and_is_tried_again(hub: OpenHub, shop: Shop) -> None:
+    job = hub.ordered(shop)[0]
+    printed(hub, shop, job)
+    owner = hub.client("owner")
+    empty = owner.form(f"/jobs/{job}/failed", cause="  ")
+    assert empty.status_code == 422 and "what was wrong" in empty.text
+    said = {"cause": "<b>warped</b>", "printer_at_fault": "on", "again": "on"}
+    assert owner.form(f"/jobs/{job}/failed", said).status_code == 303
+    page = owner.get(f"/jobs/{job}").text
+    assert "&lt;b&gt;warped&lt;/b&gt;" in page and "At fault: the printer." in page
+    assert JOBS[Job.READY] in page
+    with hub.hub.database.reading() as session:
+        assert session.get_one(PrinterRow, shop.printer).failed == 1
+
+
+def workshop_of(hub: OpenHub, shop: Shop) -> str:
+    """The workshop's name in its address."""
+    with hub.hub.database.reading() as session:
+        return session.get_one(WorkshopRow, shop.workshop).slug
+
+
+def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -> None:
+    owner, printer = hub.client("owner"), f"/printers/{shop.printer}"
+    path = f"/workshops/{workshop_of(hub, shop)}"
+    assert owner.form(f"{printer}/pause").location.startswith(path)
+    assert "paused" in hub.client().get(path).text
+    refused = hub.client().form(f"/make/{shop.part.part_id}", place="Oslo").text
+    assert "it is paused" in refused
+    owner.form(f"{printer}/open")
+    spool = {"material": "PETG", "colour": "red", "grams": "750,5", "price": "31.90", "slot": "1"}
+    assert owner.form(f"{printer}/spools", spool).status_code == 303
+    page = hub.client().get(path).text.replace("\u00a0", " ")
+    assert "PETG red, 750.5 g left, 31.90 EUR a kg" in page and "PLA black" in page
+    for field, value in (("grams", "many"), ("price", "-1"), ("slot", "x"), ("material", "wood")):
+        answer = owner.form(f"{printer}/spools", spool | {field: value})
+        assert answer.status_code == 422, field
+        assert hub.client().get(path).text.replace("\u00a0", " ").count("PETG red") == 1
+    job = hub.ordered(shop)[0]
+    printed(hub, shop, job)
+    assert "occupied" in hub.client().get(path).text
+    assert owner.form(f"{printer}/bed-clear").status_code == 303
+    assert "occupied" not in hub.client().get(path).text
+
+
+def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
+    hub: OpenHub, tmp_path: Path
+) -> None:
+    """Real git, real measuring: one good part, one with a hole, one that is no mesh."""
+    client = hub.client()
+    ada = hub.account("ada")
+    header = hub.token(ada, *Scope)
+    made = client.flask.post("/api/v1/designs", json={"name": "lamp"}, headers=header)
+    assert "Nothing was pushed yet" in client.get("/ada/lamp").text
+    work = Work(tmp_path / "work")
+    box = solids.box(20, 30, 40)
+    work.commit(
+        {
+            "README.md": f"# Lamp\n\nA small lamp. {EVIL}\n".encode(),
+            "body.stl": solids.stl(box),
+            "holed.stl": solids.stl(box[2:]),
+            "broken.stl": b"solid nothing",
+        }
+    )
+    work.git("tag", "v1.0")
+    opened, number = hub.hub, made.get_json()["id"]
+    work.git("push", "--quiet", str(opened.store.path(number)), "main", "v1.0")
+    with opened.database.writing() as session:
+        due = read_refs(session, opened.store, design_id=number, now=NOW, done=True)
+    assert "read and measured" in client.get("/ada/lamp").text
+    assert 'http-equiv="refresh"' in client.get("/ada/lamp").text
+    for version_id in due:
+        analyse_version(
+            version_id,
+            database=opened.database,
+            store=opened.store,
+            blobs=opened.blobs,
+            scratch=opened.settings.scratch_dir,
+            now=NOW,
+        )
+    page = client.get("/ada/lamp").text
+    plain = page.replace("\u00a0", " ")
+    assert "20 × 30 × 40 mm" in plain and '<span class="good">yes</span>' in plain
+    assert "open edges" in plain and "It cannot be printed." in plain
+    assert "A small lamp. &lt;script&gt;" in page and "<script" not in page
+    assert "okh.toml" in page and "okhv = &#34;2.4&#34;" in page
+    assert page.count('href="/make/') == 2
+    check_shape(page, "lamp")
+    assert "v1.0" in page and client.get("/ada/lamp?version=main").status_code == 200
+    assert client.get(f"/ada/lamp?version={work.head()[:8]}").status_code == 200
+    assert client.get("/ada/lamp?version=v9").status_code == 404
+    picture = re.findall(r'src="(/parts/\d+\.png)"', page)[0]
+    assert client.get(picture).data.startswith(b"\x89PNG")
+    assert picture in client.get("/?q=lamp").text
+
+
+def test_the_book_is_taken_away_in_pieces_and_verified_without_the_hub(
+    hub: OpenHub, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_page, "LINES", 2)
+    for _ in range(3):
+        hub.ordered(shop)
+    client = hub.client()
+    answer = client.flask.get("/book/entries.jsonl")
+    pieces = answer.iter_encoded()
+    first = next(pieces)
+    hub.ordered(shop)  # no transaction is held between the pieces: a slow reader stops nobody
+    text = first + b"".join(pieces)
+    answer.close()
+    lines = text.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [str(n) for n in range(1, len(lines) + 1)]
+    everything = client.get("/book/entries.jsonl").data
+    assert everything.startswith(text) and len(everything.splitlines()) == len(lines) + 1
+    rest = client.get("/book/entries.jsonl?after=2").data
+    assert rest == b"".join(everything.splitlines(keepends=True)[2:])
+    (tmp_path / "entries.jsonl").write_bytes(everything)
+    (tmp_path / "verify.py").write_bytes(client.get("/book/verify.py").data)
+    head = client.flask.get("/api/v1/book/head").get_json()["hash"]
+    done = subprocess.run(
+        [sys.executable, "-I", "verify.py", "entries.jsonl", "--head", head],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert head in client.get("/book").text
+
+
+def test_the_book_is_read_page_by_page(hub: OpenHub, shop: Shop) -> None:
+    for _ in range(60):
+        hub.ordered(shop)
+    client = hub.client()
+    page = client.get("/book").text
+    older = re.findall(r'href="(/book\?before=\d+)"', page)[0]
+    seqs = [int(each) for each in re.findall(r'<li value="(\d+)">', page)]
+    more = [int(each) for each in re.findall(r'<li value="(\d+)">', client.get(older).text)]
+    assert seqs == list(range(seqs[0], seqs[0] - 50, -1)) and more[0] == seqs[-1] - 1
+    assert "lot:" in client.get("/book?account=lot:").text
+    assert client.get("/book?before=x").status_code == 422
+
+
+def test_every_code_of_an_error_has_its_place(hub: OpenHub) -> None:
+    page = hub.client().get("/docs/errors").text
+    for code in ("not_yours", "foreign_form", "quote_over", "stale_fence", "method_not_allowed"):
+        assert f'id="{code}"' in page, code
+    problem = hub.app.test_client().get("/api/v1/jobs/x").get_json()
+    assert f'id="{problem["type"].partition("#")[2]}"' in page
+
+
+def test_a_failure_of_the_hub_says_so_without_its_inside(
+    hub: OpenHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr("designs.queries.search", broken)
+    answer = hub.client().get("/")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text and "The hub failed" in answer.text
+    check_shape(answer.text, "failure")
+
+
+def test_the_sheet_is_small_and_knows_both_schemes(hub: OpenHub) -> None:
+    sheet = hub.client().get("/static/plain.css")
+    assert sheet.status_code == 200 and len(sheet.data) <= 6_000
+    assert "prefers-color-scheme: dark" in sheet.text
+    assert "url(" not in sheet.text and "@import" not in sheet.text
+
+
+def contrast(one: str, two: str) -> float:
+    """Contrast of two colours as WCAG 2 defines it."""
+
+    def light(colour: str) -> float:
+        digits = colour if len(colour) == 6 else "".join(each * 2 for each in colour)
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    bright, dark = sorted((light(one), light(two)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_text_is_legible_in_both_schemes() -> None:
+    sheet = (TOP / "designhub/static/plain.css").read_text()
+    schemes = [
+        dict(re.findall(r"--([a-z-]+): #([0-9a-f]+)", part)) for part in sheet.split("@media")[:2]
+    ]
+    for colours in schemes:
+        for ink in ("text", "soft", "link", "warn", "bad", "good"):
+            for ground in ("page", "box"):
+                assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground, colours)
+        assert contrast(colours["act-text"], colours["act"]) >= 4.5
+
+
+def test_pages_read_rows_of_older_hubs(hub: OpenHub, shop: Shop) -> None:
+    """A mesh that is still owed its measures, and a version without a manifest, are shown so."""
+    with hub.hub.database.writing() as session:
+        session.execute(update(MeshRow).values(analysis="due", facts=None, stl_sha256=None))
+        slug = session.scalars(select(DesignRow.slug)).one()
+    page = hub.client().get(f"/owner/{slug}").text
+    assert "Being measured." in page and "none stated" in page
