@@ -198,17 +198,41 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 def check(words: list[str]) -> None:
-    """Fail unless click knows these commands and options. Arguments may be anything."""
+    """Fail unless click knows these commands, options and choices. Arguments may be anything."""
     command: click.Command = main
     context = click.Context(main)
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         found = command.get_command(context, words[0])
         assert found is not None, f"there is no command {words[0]!r}"
         command, words = found, words[1:]
-    known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
-    for word in words:
-        if word.startswith("--"):
-            assert word.partition("=")[0] in known | {"--help", "--version"}, word
+    known = {name: each for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    for word, value in pairwise([*words, ""]):
+        if word.startswith("--") and word not in ("--help", "--version"):
+            assert word in known, f"{command.name} has no {word}"
+            if isinstance(choice := known[word].type, click.Choice):
+                assert value in choice.choices, f"{command.name} {word} {value}"
+
+
+def all_commands(group: click.Group, *before: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command below a group with the words that lead to it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield " ".join((*before, name)), command
+        if isinstance(command, click.Group):
+            yield from all_commands(command, *before, name)
+
+
+def test_the_examples_in_the_help_of_every_command_exist() -> None:
+    seen = 0
+    for name, command in all_commands(main):
+        for line in re.sub(r"\\+\n", " ", command.help or "").splitlines():
+            if found := re.match(r"(?:echo .*\| |DESIGNHUB_\S+ )?designhub( \S.*)", line.strip()):
+                check(shlex.split(found.group(1).replace("…", "")))
+                seen += 1
+        assert command.help, name
+    assert seen > 20
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
