@@ -1,5 +1,6 @@
 """The only table from an error to an HTTP status, and how an error looks as an answer."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -34,6 +35,8 @@ STATUS: Mapping[type[HubError], int] = {
     HubError: 500,
 }
 
+DISK_FULL = "the hub's disk is full; nothing was changed, try again later"
+
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HubError, explain)
     app.register_error_handler(HTTPException, _explain_http)
     app.register_error_handler(DBAPIError, _explain_database)
+    app.register_error_handler(OSError, _explain_system)
     app.register_error_handler(Exception, _explain_bug)
 
 
@@ -82,10 +86,15 @@ def _explain_http(error: HTTPException) -> ResponseReturnValue:
 
 def _explain_database(error: DBAPIError) -> ResponseReturnValue:
     if is_disk_full(error):
-        return explain(Unavailable("the hub's disk is full; nothing was changed, try again later"))
+        return explain(Unavailable(DISK_FULL))
     if "database is locked" in str(error.orig):
         return explain(TooMany("the hub is busy; nothing was changed, try again", again_s=2))
     return _explain_bug(error)
+
+
+def _explain_system(error: OSError) -> ResponseReturnValue:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return explain(Unavailable(DISK_FULL)) if full else _explain_bug(error)
 
 
 def _explain_bug(error: Exception) -> ResponseReturnValue:

@@ -6,6 +6,7 @@ at once, and share one folder of hooks. Nothing is ever checked out, and only 40
 ref names reach git.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -246,6 +247,8 @@ class Store:
             )
         except subprocess.CalledProcessError as exc:
             said = push.plain(exc.stderr.decode(errors="replace"))[:400]
+            if os.strerror(errno.ENOSPC) in said:
+                raise OSError(errno.ENOSPC, f"git {arguments[0]}: {said}") from exc
             raise NotFound(f"git {arguments[0]}: {said or 'no such thing'}") from exc
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise Unavailable(f"git {arguments[0]} could not be run: {exc}") from exc

@@ -11,7 +11,8 @@ from basis.errors import NotAllowed
 from designhub.api import schema
 from designhub.client import HubApi
 from designhub.commands.common import hub_options, json_option, note, put, put_json, put_table
-from designhub.web import words
+from designhub.web import job_words, words
+from router.matching import Axis, Fixer, Reason
 
 MODES = ("foot", "bicycle", "car", "parcel")
 PRESETS = ("balanced", "greenest", "soonest", "cheapest")
@@ -116,7 +117,7 @@ def order(api: HubApi, what: str, key: str | None, as_json: bool, **said: Any) -
 
     \b
     designhub order 1f6c2b1e-…
-    designhub order ada/hook --near Seoul --prefer nearest
+    designhub order ada/hook --near Seoul --prefer cheapest
     """
     quote_id = _uuid(what)
     if quote_id is None:
@@ -155,15 +156,23 @@ def place(where: schema.Where) -> str:
 
 def why(refusal: schema.Refusal) -> str:
     """All reasons why a printer cannot, and who could change each."""
-    return "; ".join(
-        f"{each.axis}: needs {_with_unit(each.needed, each.unit)}, has"
-        f" {_with_unit(each.available, each.unit)} ({each.who_can_fix} can change it)"
-        for each in refusal.reasons
-    )
+    return "; ".join(_reason(each) for each in refusal.reasons)
 
 
-def _with_unit(text: str, unit: str) -> str:
-    return f"{text or 'none'} {unit}".strip()
+def _reason(each: schema.WhyNot) -> str:
+    try:
+        reason = Reason(
+            axis=Axis(each.axis),
+            needed=each.needed,
+            available=each.available,
+            unit=each.unit,
+            who_can_fix=Fixer(each.who_can_fix),
+        )
+    except ValueError:  # of a newer hub
+        return f"{each.axis}: needs {each.needed}, has {each.available} {each.unit}".strip()
+    if reason.axis is Axis.PRICE:  # in the printer's own currency, which a refusal does not tell
+        return f"it would cost {each.available} {each.unit}, you allow {each.needed}"
+    return job_words.reason(reason, currency="")
 
 
 def _uuid(text: str) -> UUID | None:
