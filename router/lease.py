@@ -88,7 +88,7 @@ def take(
         return None, NOT_CLEAR
     if _permit_still_out(session, printer_id, now=now):
         return None, "an earlier start permit has not run out yet"
-    job = session.scalar(makeable(printer_id).order_by(JobRow.ready_at, JobRow.id).limit(1))
+    job = session.scalar(makeable(printer_id).limit(1))
     if job is None:
         return None, why_none(session, printer_id)
     run = RunRow(
@@ -203,9 +203,9 @@ def report(
         _of_live(session, run, said, actor=who, now=now)
     elif run.state is Run.LEASED:
         _of_leased(session, run, said, actor=who, now=now)
-    else:
+    elif not run.agent_ended:
         noted(session, run, f"late.{said.event.value}", actor=who, now=now, note=said.evidence)
-        if not run.agent_ended and said.event not in NOTHING_MOVED:
+        if said.event not in NOTHING_MOVED:
             registry.occupied(session, printer_id=run.printer_id, now=now)
     run.agent_ended = run.agent_ended or said.event in ENDS
     return run

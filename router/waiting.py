@@ -14,9 +14,12 @@ PAUSED = "it takes no new work: its workshop paused it"
 NOT_CLEAR = "its bed is not clear: take the part off, then say that it is clear"
 NO_JOB = "no job waits for it"
 
+LONGEST_WAITING = (JobRow.ready_at, JobRow.copy, JobRow.id)
+"""The order of a printer's queue."""
+
 
 def makeable(printer_id: UUID) -> Select[JobRow]:
-    """The printer's ready jobs for which enough of their material is loaded."""
+    """The printer's ready jobs for which enough of their material is loaded, in their order."""
     quoted, loaded = aliased(SpoolRow), aliased(SpoolRow)
     needed_mg = func.coalesce(JobRow.mass_mg, QuoteRow.mass_mg)
     enough: ColumnElement[bool] = (
@@ -36,6 +39,7 @@ def makeable(printer_id: UUID) -> Select[JobRow]:
         .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
         .join(quoted, quoted.id == QuoteRow.spool_id)
         .where(JobRow.printer_id == printer_id, JobRow.state == Job.READY, enough)
+        .order_by(*LONGEST_WAITING)
     )
 
 
@@ -47,7 +51,7 @@ def why_none(session: Session, printer_id: UUID) -> str:
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .join(JobRow, JobRow.order_id == OrderRow.id)
         .where(JobRow.printer_id == printer_id, JobRow.state == Job.READY)
-        .order_by(JobRow.ready_at, JobRow.id)
+        .order_by(*LONGEST_WAITING)
         .limit(1)
     ).first()
     if waiting is None:

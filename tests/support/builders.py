@@ -268,7 +268,8 @@ def ordered(
             idempotency_key=str(uuid4()),
             now=now,
         )
-        made = list(session.scalars(select(JobRow.id).where(JobRow.order_id == order.id)))
+        jobs_of = select(JobRow.id).where(JobRow.order_id == order.id).order_by(JobRow.copy)
+        made = list(session.scalars(jobs_of))
         if ready:
             for job_id in made:
                 slicing.ready(session, job_id, slice_row(quote, key=str(job_id)), now=now)
