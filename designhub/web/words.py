@@ -48,7 +48,7 @@ def grams(mg: int) -> str:
     """Milligrams for people: `850 mg`, `12.4 g`, `1.25 kg`."""
     size = abs(mg)
     if size < 1_000:
-        return f"{mg}{NO_BREAK}mg"
+        return f"{_short(mg, 0)}{NO_BREAK}mg"
     if size < 1_000_000:
         return f"{_short(mg / 1_000, 1)}{NO_BREAK}g"
     return f"{_short(mg / 1_000_000, 2)}{NO_BREAK}kg"
@@ -81,7 +81,7 @@ def distance(metres: int) -> str:
 def energy(mwh: int) -> str:
     """Thousandths of a watt-hour for people: `850 mWh`, `12.4 Wh`, `1.25 kWh`."""
     if abs(mwh) < 1_000:
-        return f"{mwh}{NO_BREAK}mWh"
+        return f"{_short(mwh, 0)}{NO_BREAK}mWh"
     if abs(mwh) < 1_000_000:
         return f"{_short(mwh / 1_000, 1)}{NO_BREAK}Wh"
     return f"{_short(mwh / 1_000_000, 2)}{NO_BREAK}kWh"
@@ -109,7 +109,7 @@ def area(mm2: float) -> str:
 
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 body`, `3 bodies`, `1,234 triangles`."""
-    return f"{number:,}{NO_BREAK}{one if number == 1 else many or one + 's'}"
+    return f"{_short(number, 0)}{NO_BREAK}{one if number == 1 else many or one + 's'}"
 
 
 def moment(at: datetime | None) -> str:
@@ -130,6 +130,11 @@ def per_cent(ppm: int) -> str:
     return f"{ppm // 10_000}{NO_BREAK}%"
 
 
+def share(basis_points: int) -> str:
+    """Hundredths of a per cent: `10 %`, `2.5 %`."""
+    return f"{_short(basis_points / 100, 2)}{NO_BREAK}%"
+
+
 def amount(figure: int, unit: str) -> str:
     """An amount in a unit of the book."""
     if unit == "mg":
@@ -148,7 +153,7 @@ def amount(figure: int, unit: str) -> str:
 
 def _short(value: float, digits: int) -> str:
     """Rounded, with a comma at thousands and without zeros at the end."""
-    text = f"{value:,.{digits}f}"
+    text = f"{value:,.{digits}f}".replace("-", "−")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

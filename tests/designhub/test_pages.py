@@ -333,6 +333,7 @@ def test_a_job_is_followed_judged_and_handed_over(hub: OpenHub, shop: Shop) -> N
     assert 'http-equiv="refresh"' in page and "Stop the print and cancel" in page
     queue = owner.get(f"/workshops/{workshop_of(hub, shop)}").text
     assert f"/jobs/{job}" in queue and title in queue
+    assert "the bed is clear" not in queue
     early = owner.form(f"/printers/{shop.printer}/bed-clear")
     assert early.status_code == 409 and "wait for its end" in early.text
     agent, client = hub.agent_token(shop.agent), hub.app.test_client()
@@ -438,7 +439,7 @@ def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     page = client.get("/ada/lamp").text
     plain = page.replace("\u00a0", " ")
     assert "20 × 30 × 40 mm" in plain and '<span class="good">yes</span>' in plain
-    assert "open edges" in plain and "It cannot be printed." in plain
+    assert "open edges" in plain and "It cannot be printed:" in plain
     assert "A small lamp. &lt;script&gt;" in page and "<script" not in page
     assert "okh.toml" in page and "okhv = &#34;2.4&#34;" in page
     assert page.count('href="/make/') == 2

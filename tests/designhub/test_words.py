@@ -103,6 +103,8 @@ def test_sizes() -> None:
     assert said(words.count(1, "body", "bodies")) == "1 body"
     assert said(words.count(1_234, "triangle")) == "1,234 triangles"
     assert said(words.energy(12_400)) == "12.4 Wh"
+    assert said(words.share(1_000)) == "10 %"
+    assert said(words.share(250)) == "2.5 %"
     assert said(words.per_cent(999_999)) == "99 %"
 
 
@@ -122,7 +124,7 @@ def test_moments() -> None:
         (60, "s", "1 min"),
         (500, "mWh", "500 mWh"),
         (1, "piece", "1 piece"),
-        (-2_500, "kg.m", "-2.5 kg·km"),
+        (-2_500, "kg.m", "−2.5 kg·km"),
         (250, "EUR-cent", "2.50 EUR"),
         (250, "JPY-minor", "250 JPY"),
     ],

@@ -4,10 +4,9 @@ The tables are made once for all tests, by the migrations; each test gets a copy
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -142,11 +141,3 @@ def hub(migrated: Path, tmp_path: Path) -> Iterator[OpenHub]:
     folder = shutil.copytree(migrated, tmp_path / "hub")
     with opened(folder) as made:
         yield made
-
-
-def soon(days: int = 1) -> datetime:
-    """A moment that is still to come."""
-    return clock.now() + timedelta(days=days)
-
-
-__all__ = ["Client", "OpenHub", "Sequence", "hub", "migrated", "opened", "soon"]
