@@ -1,6 +1,7 @@
 """Run by Alembic, on the connection that `designhub.migrate` hands over."""
 
 from importlib import import_module
+from typing import Literal
 
 from alembic import context
 
@@ -10,7 +11,7 @@ for package in ("designhub", "designs", "printers", "commons", "router"):
     import_module(f"{package}.models")  # the tables register themselves
 
 
-def plain_type(kind: str, column_type: object, _context: object) -> str | bool:
+def plain_type(kind: str, column_type: object, _context: object) -> str | Literal[False]:
     """How a column's type is written in a migration: by SQL's words, not by ours, which may be
     renamed one day."""
     if kind == "type" and isinstance(column_type, AwareUtc):
