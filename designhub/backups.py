@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -226,7 +227,7 @@ def _unpacked(source: Path, place: Path, told: Told) -> dict[str, Any]:
     """Unpack a backup; what it says of itself."""
     told("unpacking")
     try:
-        with tarfile.open(source, "r:gz") as tar:
+        with gzip.open(source) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             first = tar.next()
             if first is None or first.name != ABOUT or first.size > MOST_ABOUT_BYTES:
                 raise Invalid(f"{source} is no backup of a hub")
@@ -238,7 +239,9 @@ def _unpacked(source: Path, place: Path, told: Told) -> dict[str, Any]:
                 if entry.name.split("/")[0] not in {*FOLDERS, "secret_key", about["database"]}:
                     raise Invalid(f"{source} holds {entry.name!r}, which no backup of ours does")
                 tar.extract(entry, place, filter="data")
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, ValueError) as exc:
+            while packed.read(1 << 20):  # to the end, where the check sum of it all stands
+                pass
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as exc:
         raise Invalid(f"{source} is damaged or not whole: {exc}") from exc
     if not (place / about["database"]).is_file():
         raise Invalid(f"{source} lacks its database")

@@ -15,7 +15,7 @@ from designhub.client import HubApi, HubSays, part_of_path
 from designhub.commands.common import hub_options, json_option, note, put, put_json, put_table
 from designhub.web import words
 from printers.appkeys import AppKeys
-from printers.capability import COMMON
+from printers.capability import COMMON, Profile
 from printers.materials import MATERIALS
 
 MOST_PROFILE_BYTES = 100_000
@@ -280,7 +280,7 @@ def _profile(path: Path) -> dict[str, Any]:
         raise Invalid(f"{path} is no JSON: {exc}") from exc
     if not isinstance(found, dict):
         raise Invalid(f"{path} holds no JSON object")
-    return found
+    return Profile.from_json(found).as_json()  # before anything is made at the hub
 
 
 def _granted(octoprint: str) -> str:
