@@ -30,8 +30,7 @@ from basis.db import Database
 from basis.errors import Conflict, Invalid, NotSignedIn, NotYours, TooMany
 from designhub.hub import Hub, this_hub
 from designhub.models import AccountRow, FailedSignIn, TokenRow
-from printers.models import AgentRow
-from printers.queries import agent_by_digest
+from printers.queries import KnownAgent, agent_by_digest
 from printers.registry import AGENT_TOKEN, token_digest
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?")
@@ -242,7 +241,7 @@ def agent_only(view: Callable[Given, Answer]) -> Callable[Given, Answer]:
     return guarded
 
 
-def agent_of(asked: Request) -> AgentRow:
+def agent_of(asked: Request) -> KnownAgent:
     """The agent whose token came with the request. Raises NotSignedIn."""
     given = asked.authorization
     token = given.token if given is not None and given.type == "bearer" else None

@@ -1,10 +1,11 @@
 """Reading workshops and printers."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotFound
@@ -118,11 +119,25 @@ def workshops(
     return list(session.scalars(asked.order_by(WorkshopRow.slug).limit(most)))
 
 
-def agent_by_digest(session: Session, digest: str) -> AgentRow | None:
+@dataclass(frozen=True, slots=True)
+class KnownAgent:
+    """An agent whose token was right."""
+
+    id: UUID
+    workshop_id: UUID
+    name: str
+
+
+_AGENT = select(AgentRow.id, AgentRow.workshop_id, AgentRow.name).where(
+    AgentRow.digest == bindparam("digest"), AgentRow.revoked_at.is_(None)
+)
+"""Made once: every call of an agent begins with it."""
+
+
+def agent_by_digest(session: Session, digest: str) -> KnownAgent | None:
     """The agent whose token has this sha256, unless it was revoked."""
-    return session.scalar(
-        select(AgentRow).where(AgentRow.digest == digest, AgentRow.revoked_at.is_(None))
-    )
+    found = session.execute(_AGENT, {"digest": digest}).first()
+    return None if found is None else KnownAgent(*found)
 
 
 def printers_of(session: Session, agent_id: UUID) -> list[PrinterRow]:

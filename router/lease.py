@@ -26,21 +26,19 @@ from router import endings, rows
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
-from router.waiting import NOT_CLEAR, PAUSED, idle_reason, makeable, why_none, worth_asking
+from router.waiting import NOT_CLEAR, PAUSED, makeable, why_none
 
 __all__ = [
     "BedNotClear",
     "PermitOver",
     "any_late",
     "expire",
-    "idle_reason",
     "permit",
     "renew",
     "report",
     "run_of_agent",
     "take",
     "title",
-    "worth_asking",
 ]
 
 AGAIN_HELD_S = 120

@@ -1,9 +1,10 @@
 """What waits for a printer, and why it does not get it: reads only."""
 
-from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from printers.models import Bed, PrinterRow, SpoolRow
@@ -59,30 +60,50 @@ def why_none(session: Session, printer_id: UUID) -> str:
     return f"a job waits for {waiting[2] / 1000:.1f} g of {waiting[0]} {waiting[1]}: load it"
 
 
-def worth_asking(session: Session, *, agent_id: UUID, printers: Collection[UUID]) -> set[UUID]:
-    """Printers for which `lease.take` might have a run: one statement that writes nothing, so that
-    an idle agent's question costs next to nothing."""
-    ready = (
-        select(JobRow.printer_id)
-        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
-        .where(
-            JobRow.printer_id.in_(printers),
-            JobRow.state == Job.READY,
-            PrinterRow.accepting,
-            PrinterRow.bed == Bed.CLEAR,
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One printer as an idle agent's question needs it, and nothing more."""
+
+    printer: UUID
+    accepting: bool
+    bed: Bed
+    seen_at: datetime | None
+    machine_state: str
+    worth: bool
+    """Whether `lease.take` might have a run for it."""
+
+    @property
+    def reason(self) -> str:
+        """Why a printer that is not worth asking for gets nothing, in words."""
+        if not self.accepting:
+            return PAUSED
+        return NO_JOB if self.bed is Bed.CLEAR else NOT_CLEAR
+
+
+def _glances() -> Select[UUID, bool, Bed, datetime | None, str, bool]:
+    ready = exists().where(JobRow.printer_id == PrinterRow.id, JobRow.state == Job.READY)
     # A run whose lease answer was lost is asked for again.
-    leased = select(RunRow.printer_id).where(
-        RunRow.printer_id.in_(printers), RunRow.agent_id == agent_id, RunRow.state == Run.LEASED
+    leased = exists().where(
+        RunRow.printer_id == PrinterRow.id,
+        RunRow.agent_id == PrinterRow.agent_id,
+        RunRow.state == Run.LEASED,
     )
-    return set(session.scalars(union(ready, leased)))
+    free = and_(PrinterRow.accepting, PrinterRow.bed == Bed.CLEAR)
+    return select(
+        PrinterRow.id,
+        PrinterRow.accepting,
+        PrinterRow.bed,
+        PrinterRow.seen_at,
+        PrinterRow.machine_state,
+        or_(and_(free, ready), leased).label("worth"),
+    ).where(PrinterRow.agent_id == bindparam("agent_id"))
 
 
-def idle_reason(printer: PrinterRow) -> str:
-    """Why a printer that is not worth asking for gets nothing, in words."""
-    if not printer.accepting:
-        return PAUSED
-    if printer.bed is not Bed.CLEAR:
-        return NOT_CLEAR
-    return NO_JOB
+_GLANCES = _glances()
+"""Made once: building a statement costs more than running this one, and agents ask all day."""
+
+
+def at_a_glance(session: Session, agent_id: UUID) -> dict[UUID, Glance]:
+    """The printers that an agent speaks for: one statement that writes nothing."""
+    rows = session.execute(_GLANCES, {"agent_id": agent_id})
+    return {row[0]: Glance(*row) for row in rows}

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, g, send_file
@@ -15,8 +16,7 @@ from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
 from designhub.hub import Hub, this_hub
 from printers import protocol, queries, registry
-from printers.models import PrinterRow
-from router import lease
+from router import lease, waiting
 from router.models import JobRow, RunRow
 
 bp = Blueprint("agents_api", __name__, url_prefix="/api/v1")
@@ -151,14 +151,14 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
     agent, now = g.agent, clock.now()
     ready = [each.printer for each in asked.printers if each.ready]
     with hub.database.reading() as session:
-        rows = {row.id: row for row in queries.printers_of(session, agent.id)}
-        foreign = [str(each.printer) for each in asked.printers if each.printer not in rows]
-        if foreign:
-            raise NotYours(f"this agent does not speak for {', '.join(foreign)}: enrol it again")
-        worth = lease.worth_asking(session, agent_id=agent.id, printers=ready)
+        known = waiting.at_a_glance(session, agent.id)
+    foreign = [str(each.printer) for each in asked.printers if each.printer not in known]
+    if foreign:
+        raise NotYours(f"this agent does not speak for {', '.join(foreign)}: enrol it again")
+    worth = [printer for printer in ready if known[printer].worth]
     texts = {each.printer: each.text for each in asked.printers}
-    news = any(_is_news(rows[printer], text) for printer, text in texts.items())
-    work, why_not = [], {str(each): lease.idle_reason(rows[each]) for each in ready}
+    news = any(_is_news(known[printer], text, now=now) for printer, text in texts.items())
+    work, why_not = [], {str(each): known[each].reason for each in ready}
     if worth or news:
         with hub.database.writing() as session:
             if news:
@@ -183,10 +183,10 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
     )
 
 
-def _is_news(row: PrinterRow, text: str) -> bool:
-    if row.seen_at is None or row.machine_state != text[:60]:
+def _is_news(known: waiting.Glance, text: str, *, now: datetime) -> bool:
+    if known.seen_at is None or known.machine_state != text[:60]:
         return True
-    return (clock.now() - row.seen_at).total_seconds() > SEEN_EVERY_S
+    return (now - known.seen_at).total_seconds() > SEEN_EVERY_S
 
 
 def _lease(run: RunRow, job: JobRow, *, title: str, hub: Hub) -> protocol.Lease:

@@ -15,7 +15,7 @@ from basis.errors import Conflict, NotAllowed, NotFound, NotYours
 from printers import registry
 from printers.models import Bed, PrinterRow
 from printers.protocol import ReportEvent, StaleFence, Word
-from router import endings, jobs, lease
+from router import endings, jobs, lease, waiting
 from router.lease import BedNotClear, PermitOver
 from router.models import HappeningRow, JobRow, RunRow
 from router.states import Job, Run
@@ -564,22 +564,22 @@ def test_the_database_refuses_two_runs_that_may_move(database: Database, world: 
 
 
 def test_idle_agents_are_answered_without_writing(database: Database, world: Shop) -> None:
-    def worth(session: Session) -> set[UUID]:
-        return lease.worth_asking(session, agent_id=world.agent, printers=[world.printer])
+    def glance(session: Session) -> waiting.Glance:
+        return waiting.at_a_glance(session, world.agent)[world.printer]
 
     with database.reading() as session:
-        assert worth(session) == set()
-        assert (
-            lease.idle_reason(session.get_one(PrinterRow, world.printer)) == "no job waits for it"
-        )
+        assert not glance(session).worth
+        assert glance(session).reason == "no job waits for it"
+        assert waiting.at_a_glance(session, uuid4()) == {}
     b.ordered(database, world)
     with database.writing() as session:
-        assert worth(session) == {world.printer}
+        assert glance(session).worth
         run = leased(session, world)
-        assert worth(session) == {world.printer}  # its answer may have been lost
+        assert glance(session).worth  # its answer may have been lost
         assert lease.run_of_agent(session, run_id=run.id, agent_id=world.agent)[0].id == run.id
         b.permit(session, world, run)
-        assert worth(session) == set()
+        assert not glance(session).worth
+        assert glance(session).reason == waiting.NOT_CLEAR
         b.report(session, world, run, ReportEvent.FINISHED)
         b.report(session, world, run, ReportEvent.FINISHED)
         jobs.passed(session, job_id=run.job_id, by=world.owner, now=NOW)
