@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from basis import clock
 from basis.errors import NotAllowed, Unavailable
 from commons import verify
 from designhub.api import schema
@@ -61,6 +62,7 @@ class Cast:
 
 def set_up(stage: Stage, *, octoprint: Path) -> Cast:
     """Start hub, printers and agents; make the accounts and workshops that are not there yet."""
+    began = clock.iso(clock.now())
     _say("Starting a hub and three OctoPrint servers with virtual printers …")
     stage.start_hub()
     stage.start_farm(len(WORKSHOPS), octoprint=octoprint)
@@ -81,7 +83,7 @@ def set_up(stage: Stage, *, octoprint: Path) -> Cast:
                 config, hub=stage.url, made=made, octoprint=server.url, key=server.api_key
             )
         stage.start_agent(slug, config)
-    stage.until(lambda: _all_seen(owner), what="the agents do not report")
+    stage.until(lambda: _all_seen(owner, since=began), what="the agents do not report")
     _say("An agent speaks for each printer")
     _tidy(stage, owner)
     return Cast(people=people, urls=tuple(server.url for server in servers))
@@ -211,8 +213,9 @@ def _printers(api: HubApi) -> Iterator[tuple[str, schema.Printer]]:
             yield f"{workshop.name}/{printer.name}", printer
 
 
-def _all_seen(api: HubApi) -> bool:
-    return all(printer.machine_state for _, printer in _printers(api))
+def _all_seen(api: HubApi, *, since: str) -> bool:
+    """Whether every agent spoke since this demo began. Moments of one width compare as text."""
+    return all((printer.seen_at or "") > since for _, printer in _printers(api))
 
 
 def _tidy(stage: Stage, api: HubApi) -> None:
