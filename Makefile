@@ -14,8 +14,10 @@ help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
 
 setup: system $(VENV)/.made ## Install the hub and its tests into .venv
+	@:
 
 setup-octoprint: system $(OCTOPRINT)/.made ## Install OctoPrint into .venv-octoprint
+	@:
 
 demo: setup setup-octoprint ## From a push to a part; ONCE=1 ends then, PORT=9000 serves there
 	@$(VENV)/bin/designhub demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
