@@ -7,7 +7,7 @@ import click
 from basis import clock
 from designhub import backups
 from designhub.commands.common import errors, note
-from designhub.commands.serve import data_option, settings_with
+from designhub.commands.local import data_option, settings_with
 
 
 @click.command()

@@ -9,11 +9,13 @@ from rich.text import Text
 
 from designhub.api import schema
 from designhub.client import HubApi
-from designhub.commands.common import console, hub_options, json_option, put, put_json, put_table
+from designhub.commands.common import errors, hub_options, json_option, put, put_json, put_table
 from designhub.commands.orders import place
 from designhub.web import words
 
-ENDED = frozenset({"done", "cancelled", "unroutable"})
+MOVING = frozenset({"ordered", "ready", "leased", "permitted", "printing", "paused"})
+"""States that go on by themselves, or by the hand at the printer; all others wait for a word."""
+
 LOOK_S = 1.0
 
 HINTS = {
@@ -33,7 +35,11 @@ def job() -> None:
 
 @job.command()
 @click.argument("job_id", metavar="JOB", type=click.UUID)
-@click.option("--watch", is_flag=True, help="Stay and show its progress until it is over.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Stay and show its progress until somebody must act, or it is over.",
+)
 @hub_options
 @json_option
 def show(api: HubApi, job_id: UUID, watch: bool, as_json: bool) -> None:
@@ -44,8 +50,8 @@ def show(api: HubApi, job_id: UUID, watch: bool, as_json: bool) -> None:
     """
     found = get(api, job_id)
     if watch:
-        with Live(console=console, refresh_per_second=4) as live:
-            while found.state not in ENDED:
+        with Live(console=errors, refresh_per_second=4) as live:
+            while _state(found) in MOVING:
                 live.update(Text(line(found)))
                 time.sleep(LOOK_S)
                 found = get(api, job_id)
@@ -56,6 +62,11 @@ def show(api: HubApi, job_id: UUID, watch: bool, as_json: bool) -> None:
 def get(api: HubApi, job_id: UUID) -> schema.Job:
     """A job as it stands now."""
     return api.ask(schema.Job, "GET", f"/jobs/{job_id}")
+
+
+def _state(found: schema.Job) -> str:
+    """The state of a job, or of its open run."""
+    return found.runs[-1].state if found.runs and found.state == "assigned" else found.state
 
 
 def line(found: schema.Job) -> str:
@@ -131,6 +142,5 @@ def _put(found: schema.Job, as_json: bool) -> None:
     )
     rows = [(each.at, each.what, each.actor, each.note) for each in found.history]
     put_table(("when", "what", "who", "note"), rows, none="")
-    state = found.runs[-1].state if found.runs and found.state == "assigned" else found.state
-    if state in HINTS:
-        put("Next: " + HINTS[state].format(id=found.id))
+    if hint := HINTS.get(_state(found)):
+        put("Next: " + hint.format(id=found.id))

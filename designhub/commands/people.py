@@ -11,7 +11,7 @@ from basis import clock
 from basis.errors import NotFound
 from designhub.auth import Scope, create_account, create_token
 from designhub.commands.common import json_option, note, put, put_json
-from designhub.commands.serve import at_home, data_option, settings_with
+from designhub.commands.local import at_home, data_option, settings_with
 from designhub.models import AccountRow
 
 

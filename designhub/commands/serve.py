@@ -1,20 +1,17 @@
 """`designhub serve` and `designhub worker`."""
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from basis.db import Database
 from basis.errors import Unavailable
-from basis.settings import Settings, settings_of_this_process
 from designhub import logs, serving, wheel
+from designhub.commands.local import at_home, data_option, settings_with
 from designhub.hub import open_hub
-from designhub.migrate import is_current, migrate
+from designhub.migrate import is_current
 from designhub.processes import (
     Asked,
     KeptRunning,
@@ -23,32 +20,6 @@ from designhub.processes import (
     this_program,
 )
 from designhub.worker import Worker, register
-
-
-def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--data`, which every command on the hub's own machine knows."""
-    return click.option(
-        "--data",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The hub's folder; DESIGNHUB_DATA_DIR, or ./hub-data.",
-    )(command)
-
-
-def settings_with(data: Path | None, **more: Any) -> Settings:
-    """The settings of the environment, with what options say instead."""
-    given = {"data_dir": data.absolute() if data else None, **more}
-    return replace(
-        settings_of_this_process(),
-        **{name: value for name, value in given.items() if value is not None},
-    )
-
-
-def at_home(settings: Settings) -> Database:
-    """The hub's database, its tables brought to this release."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.database, pool_size=2)
-    migrate(database)
-    return database
 
 
 @click.command()

@@ -64,7 +64,8 @@ def test_a_push_becomes_a_part_in_the_hand(
         assert job.sliced_by is not None and "PrusaSlicer" in job.sliced_by
 
         # The agent fetches the work, and the printer makes it.
-        ben.until(job_id, lambda job: bool(job.runs) and job.runs[-1].state == "printed")
+        watched = ben.designhub("job", "show", job_id, "--watch")
+        assert f"Next: look at it, then: designhub job passed {job_id}" in watched
         seconds("print")
 
     # A person looks, says that it is good, and hands it over.
