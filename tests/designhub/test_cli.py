@@ -109,7 +109,8 @@ def test_answers_for_programs(running_hub: RunningHub, tmp_path: Path) -> None:
     assert ada.ask("printer", "show", enrolled["printer"]["id"])["bed"] == "clear"
     names = [each["name"] for each in ada.ask("printer", "list")["workshops"]]
     assert lab in names
-    [refusal] = ada.ask("quote", f"{ada.name}/shims", *near)["near_misses"]
+    near_misses = ada.ask("quote", f"{ada.name}/shims", *near)["near_misses"]
+    [refusal] = [each for each in near_misses if each["where"]["workshop"] == lab]
     assert [each["axis"] for each in refusal["reasons"]] == ["seen"]
 
 
