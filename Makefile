@@ -1,6 +1,6 @@
 # Two words do everything: `make demo` shows it, `make test` proves it. See `make help`.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 OCTOPRINT := .venv-octoprint
 OCTOPRINT_VERSION := 1.11.8
@@ -39,10 +39,9 @@ clean: ## Remove what make made: environments, the demo, caches
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 system:
-	@$(if $(PYTHON),,$(error Python 3.11 is needed: apt-get install python3))
+	@.ci/system-packages $(PYTHON)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@.ci/system-packages $(PYTHON)
 
 $(VENV)/.made: setup.cfg pyproject.toml constraints.txt
 	@echo "Installing DesignHub into $(VENV) …" >&2
