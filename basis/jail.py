@@ -22,8 +22,8 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -128,7 +128,7 @@ def run(
     for program in (argv[0], "prlimit", "setpriv", "nice"):
         if "/" not in program and shutil.which(program, path=PATH) is None:
             raise Unavailable(f"the program {program} is not installed on this machine")
-    walls = walls or isolation()
+    walls, handles = walls or isolation(), list[int]()
     home = "/job" if walls is Isolation.BUBBLEWRAP else str(folder)
     around = {"PATH": PATH, "HOME": home, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     around |= {"MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", **environment}
@@ -136,17 +136,22 @@ def run(
         outside = _bubblewrap(folder, read_only=read_only, environment=around)
         command = [*outside, *_limited(limits), *argv]
     else:
+        argv, handles = _by_handles(argv)
         command = [*_limited(limits), *_other_user(folder), *argv]
     started = time.monotonic()
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=around,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as child:
+    with (
+        _closing(handles),
+        subprocess.Popen(
+            command,
+            pass_fds=handles,
+            cwd=folder,
+            env=around,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as child,
+    ):
         out, err = cast(IO[bytes], child.stdout), cast(IO[bytes], child.stderr)
         ear = _Ear(out.fileno(), err.fileno(), limit=limits.output_bytes)
         process = os.pidfd_open(child.pid)
@@ -251,6 +256,29 @@ def _other_user(folder: Path) -> list[str]:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     return [*command, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
+
+
+def _by_handles(argv: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Name the folders in `argv` by open handles, which lead there past folders that nobody may
+    not enter: a checkout below /root is read so, and nothing else of /root."""
+    if os.geteuid() != 0:
+        return list(argv), []
+    named, handles = list[str](), list[int]()
+    for word in argv:
+        if word.startswith("/") and Path(word).is_dir():
+            handles.append(os.open(word, os.O_PATH | os.O_DIRECTORY))
+            word = f"/proc/self/fd/{handles[-1]}"
+        named.append(word)
+    return named, handles
+
+
+@contextmanager
+def _closing(handles: Sequence[int]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for handle in handles:
+            os.close(handle)
 
 
 class _Ear:
