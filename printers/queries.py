@@ -1,8 +1,10 @@
 """Reading workshops and printers."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -60,7 +62,7 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         country=workshop.country,
         time_zone=workshop.time_zone,
         currency=workshop.currency,
-        profile=Profile.from_json(row.profile),
+        profile=_profile(json.dumps(row.profile, sort_keys=True)),
         loaded=tuple(_loaded(spool, reserved_mg.get(spool.id, 0)) for spool in row.spools),
         prices=Prices.from_json(workshop.prices),
         carriage=tuple(Carriage.from_json(each) for each in workshop.carriage),
@@ -71,6 +73,13 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         passed=row.passed,
         failed=row.failed,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _profile(text: str) -> Profile:
+    """A stored profile. Its start and end code are checked line by line, once for all printers
+    that share it, not for each of a thousand offers."""
+    return Profile.from_json(json.loads(text))
 
 
 def _loaded(spool: SpoolRow, reserved_mg: int) -> Loaded:

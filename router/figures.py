@@ -39,6 +39,7 @@ class Figuring:
 
     def __init__(self, part: PrintablePart, choices: Choices) -> None:
         self._part, self._choices = part, choices
+        self._estimates: dict[Profile, tuple[int, int]] = {}
         self._plates: dict[Profile, str | None] = {}
         self._sliced: dict[str, SliceRow | None] = {}
 
@@ -56,9 +57,7 @@ class Figuring:
     def of(self, profile: Profile, *, record: Record | None) -> Figures:
         """The figures on one printer: of a slice if `learn` found one, else the estimate, its time
         corrected by the printer's own record."""
-        facts, choices = self._part.facts, self._choices
-        mass_mg = estimate.mass_mg(facts, profile=profile, choices=choices)
-        plain_s = estimate.duration_s(facts, profile=profile, choices=choices)
+        mass_mg, plain_s = self._estimate(profile)
         plate = self._plates.get(profile)
         known = self._sliced.get(plate) if plate else None
         if known is not None:
@@ -77,6 +76,15 @@ class Figuring:
             duration_source=source,
             estimated_s=plain_s,
         )
+
+    def _estimate(self, profile: Profile) -> tuple[int, int]:
+        if profile not in self._estimates:
+            facts, choices = self._part.facts, self._choices
+            self._estimates[profile] = (
+                estimate.mass_mg(facts, profile=profile, choices=choices),
+                estimate.duration_s(facts, profile=profile, choices=choices),
+            )
+        return self._estimates[profile]
 
     def _plate(self, profile: Profile) -> str | None:
         try:

@@ -20,56 +20,74 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> "Templates":
-    """Databases with tables and nothing in them, to be copied."""
-    return Templates(tmp_path_factory.mktemp("empty"))
+def kept_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Kept"]:
+    """The run's databases, emptied before each test."""
+    kept = Kept(tmp_path_factory.mktemp("databases"))
+    yield kept
+    kept.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path, empty_databases: "Templates"
-) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, kept_databases: "Kept") -> Iterator[Database]:
     """An empty database with every table that was imported; each test runs on both kinds."""
     if request.param == "sqlite":
-        url = empty_databases.sqlite(tmp_path / "hub.sqlite")
-        server = None
+        database = kept_databases.on_sqlite()
     else:
-        server = request.getfixturevalue("postgres_server")
-        url = server.new_database(empty_databases.on(server))
-    database = Database(url)
+        database = kept_databases.on_postgres(request.getfixturevalue("postgres_server"))
     try:
         yield database
     finally:
         database.close()
-        if server is not None:
-            server.drop(url)
 
 
-class Templates:
-    """Making the tables takes a second; copying them does not. One template for each set of
-    tables, since test modules import more and more of them."""
+class Kept:
+    """One database of each kind, made empty again by copying a template over it.
+
+    Making the tables takes a second, and an engine that is used for the first time compiles every
+    statement anew; both are done once a run. There is one template for each set of tables, since
+    test modules import more and more of them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[tuple[str, int], str] = {}
+        self._templates: dict[tuple[str, int], str] = {}
+        self._databases: dict[str, Database] = {}
 
-    def sqlite(self, path: Path) -> str:
-        """The address of a new SQLite database at `path`."""
+    def on_sqlite(self) -> Database:
+        """The SQLite database, empty."""
+        path = self._folder / "hub.sqlite"
+        database = self._database("sqlite", lambda: f"sqlite:///{path}")
+        for beside in ("-wal", "-shm"):
+            path.with_name(path.name + beside).unlink(missing_ok=True)
         shutil.copyfile(self._template("sqlite", self._new_file), path)
-        return f"sqlite:///{path}"
+        return database
 
-    def on(self, server: Postgres) -> str:
-        """The name of the template on a server."""
-        return self._template("postgresql", lambda: self._new_on(server))
+    def on_postgres(self, server: Postgres) -> Database:
+        """The PostgreSQL database, empty."""
+        database = self._database("postgresql", server.new_database)
+        template = self._template("postgresql", lambda: self._new_on(server))
+        server.renew(str(database.engine.url.database), template)
+        return database
+
+    def close(self) -> None:
+        """Close every connection."""
+        for database in self._databases.values():
+            database.close()
+
+    def _database(self, kind: str, make: Callable[[], str]) -> Database:
+        if kind not in self._databases:
+            self._databases[kind] = Database(make())
+        self._databases[kind].close()
+        return self._databases[kind]
 
     def _template(self, kind: str, make: Callable[[], str]) -> str:
         key = (kind, len(Base.metadata.tables))
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+        if key not in self._templates:
+            self._templates[key] = make()
+        return self._templates[key]
 
     def _new_file(self) -> str:
-        path = self._folder / f"{len(self._made)}.sqlite"
+        path = self._folder / f"template{len(self._templates)}.sqlite"
         _make_tables(f"sqlite:///{path}")
         return str(path)
 

@@ -75,23 +75,27 @@ class Postgres:
     def __init__(self, socket_folder: Path) -> None:
         self._folder = socket_folder
 
-    def new_database(self, template: str = "template1") -> str:
-        """Create a database as a copy of another and return its SQLAlchemy address."""
+    def new_database(self) -> str:
+        """Create an empty database and return its SQLAlchemy address."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        # Copied as files: through the log, as is usual, every test would write all of it twice.
-        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        self._say(f'CREATE DATABASE "{name}"')
         return f"postgresql://hub@/{name}?host={self._folder}"
 
-    def drop(self, url: str) -> None:
-        """Delete a database, whoever is still connected to it."""
-        self._say(f'DROP DATABASE "{name_in(url)}" WITH (FORCE)')
+    def renew(self, name: str, template: str) -> None:
+        """Make a database again as a copy of another, whoever is still connected to it."""
+        self._say(
+            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
+            # As files: through the log, as is usual, every test would write all of it twice.
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy',
+        )
 
-    def _say(self, statement: str) -> None:
+    def _say(self, *statements: str) -> None:
         import psycopg
 
         where = f"host={self._folder} user=hub dbname=postgres"
         with psycopg.connect(where, autocommit=True) as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
 
 
 def name_in(url: str) -> str:
