@@ -89,12 +89,12 @@ def test_the_index_agrees_with_a_look_at_every_printer(
     monkeypatch.setattr(router.index, "REBUILD_AT", rebuild_at)
     monkeypatch.setattr(router.index, "FIRST", 4)
     index = Index()
-    world.add(points(90, seed=1))
+    world.add(points(60, seed=1))
     world.catch_up(index)
-    world.add(points(20, seed=2))
+    world.add(points(12, seed=2))
     world.catch_up(index)
-    assert len(index) == 110
-    for here in (*PLACES, *points(20, seed=3)):
+    assert len(index) == 72
+    for here in (*PLACES, *points(6, seed=3)):
         world.check(index, here)
 
 
