@@ -51,9 +51,10 @@ def test_a_deaf_child_is_killed_with_all_it_started(tmp_path: Path) -> None:
 
 
 def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    runs = f"open({str(tmp_path / 'runs')!r}, 'w').close(); {SLEEP}"
     program = (
         "import sys, time; from designhub.processes import Child;"
-        f"print(Child([sys.executable, '-c', {SLEEP!r}]).pid, flush=True); time.sleep(60)"
+        f"print(Child([sys.executable, '-c', {runs!r}]).pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
