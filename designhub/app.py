@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from basis import jail
 from basis.errors import Invalid
 from basis.settings import Settings
-from designhub import access, errors, logs, worker
+from designhub import access, errors, language, logs, worker
 from designhub.api import agents, book, designs, jobs, people, quotes, workshops
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
@@ -27,8 +27,8 @@ MOST_BODY_BYTES = 4 << 20
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -56,6 +56,10 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        language.message_of, language.form_of, newstyle=True
+    )
     logs.install(app)
     errors.install(app)
     app.before_request(_check_address)

@@ -1,10 +1,11 @@
-"""The plain pages, joined: one for each thing, so that everything can be seen in a browser.
+"""All pages, joined. They work without any script; it only makes them livelier.
 
-They work without any script. Every form is checked to be one of ours before its view runs.
+Every form is checked to be one of ours before its view runs.
 """
 
 from flask import Blueprint, Response, session
 
+from designhub.language import LANGUAGES, spoken
 from designhub.web import (
     book,
     book_words,
@@ -12,15 +13,19 @@ from designhub.web import (
     docs,
     job_words,
     jobs,
+    language,
     make,
+    style,
     words,
     workshop,
 )
 from designhub.web import session as signing
+from designhub.web.assets import asset
 
 bp = Blueprint("web", __name__)
+bp.before_app_request(language.choose)
 bp.before_request(signing.check_form)
-for module in (signing, designs, make, jobs, workshop, book, docs):
+for module in (signing, language, style, designs, make, jobs, workshop, book, docs):
     bp.register_blueprint(module.bp)
 
 
@@ -28,6 +33,7 @@ for module in (signing, designs, make, jobs, workshop, book, docs):
 def _keep(response: Response) -> Response:
     """A page is for the one who asked and soon old; a file says otherwise itself."""
     response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.vary.update(("Accept-Language", "Cookie"))
     return response
 
 
@@ -35,9 +41,13 @@ def _keep(response: Response) -> Response:
 def _for_templates() -> dict[str, object]:
     """What every page may use. The name comes from the cookie: no page asks the database for it."""
     return {
+        "asset": asset,
         "book_words": book_words,
         "csrf_token": signing.csrf_token,
         "job_words": job_words,
+        "languages": LANGUAGES.values(),
+        "notice_count": lambda: 0,
+        "spoken": spoken,
         "viewer_name": session.get("name"),
         "words": words,
     }

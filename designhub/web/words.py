@@ -1,10 +1,15 @@
-"""Quantities in words for people: money, grams, minutes, distances, sizes, moments. Pure."""
+"""Quantities in words for people: money, grams, minutes, distances, sizes, moments.
+
+Pure but for the language that is spoken, whose signs the figures have. Units are the SI's: the same
+in all.
+"""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from basis.errors import Invalid
+from designhub.language import _, ngettext, spoken
 
 NO_BREAK = "\u00a0"
 """Between a figure and its unit, so that no line ends there."""
@@ -31,7 +36,14 @@ def money(amount_minor: int, currency: str) -> str:
     digits = exponent(currency)
     whole, rest = divmod(abs(amount_minor), 10**digits)
     fraction = f".{rest:0{digits}d}" if digits else ""
-    return f"{_sign(amount_minor)}{whole:,}{fraction}{NO_BREAK}{currency}"
+    return f"{_sign(amount_minor)}{_signs(f'{whole:,}{fraction}')}{NO_BREAK}{currency}"
+
+
+def plain_amount(amount_minor: int, currency: str) -> str:
+    """Minor units as they stand in a field of a form: `1234.50`."""
+    digits = exponent(currency)
+    whole, rest = divmod(amount_minor, 10**digits)
+    return f"{whole}.{rest:0{digits}d}" if digits else str(whole)
 
 
 def minor(text: str, currency: str, *, name: str) -> int:
@@ -75,7 +87,7 @@ def distance(metres: int) -> str:
         return f"{metres}{NO_BREAK}m"
     if metres < 100_000:
         return f"{_short(metres / 1_000, 1)}{NO_BREAK}km"
-    return f"{metres / 1_000:,.0f}{NO_BREAK}km"
+    return f"{_short(metres / 1_000, 0)}{NO_BREAK}km"
 
 
 def energy(mwh: int) -> str:
@@ -96,15 +108,20 @@ def size(x_um: int, y_um: int, z_um: int) -> str:
 def volume(mm3: float) -> str:
     """Cubic millimetres for people: `270 mm³`, `12.4 cm³`."""
     if abs(mm3) < 1_000:
-        return f"{mm3:.0f}{NO_BREAK}mm³"
-    return f"{mm3 / 1_000:,.1f}{NO_BREAK}cm³"
+        return f"{_short(mm3, 0)}{NO_BREAK}mm³"
+    return f"{_signs(f'{mm3 / 1_000:,.1f}')}{NO_BREAK}cm³"
 
 
 def area(mm2: float) -> str:
     """Square millimetres for people: `270 mm²`, `12.4 cm²`."""
     if abs(mm2) < 1_000:
-        return f"{mm2:.0f}{NO_BREAK}mm²"
-    return f"{mm2 / 100:,.1f}{NO_BREAK}cm²"
+        return f"{_short(mm2, 0)}{NO_BREAK}mm²"
+    return f"{_signs(f'{mm2 / 100:,.1f}')}{NO_BREAK}cm²"
+
+
+def number(figure: float, digits: int = 0) -> str:
+    """A bare figure: `1,234`, `2.5`."""
+    return _short(figure, digits)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -113,16 +130,17 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """`2026-03-01 18:00 UTC`, or `never`."""
-    return "never" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    """`2026-03-01 18:00 UTC`, the same in every language, or `never`. A page says it by `ui.when`,
+    which a browser turns into the reader's own zone."""
+    return _("never") if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def ago(at: datetime | None, now: datetime) -> str:
     """How long since: `just now`, `12 min ago`, `never`."""
     if at is None:
-        return "never"
+        return _("never")
     seconds = int((now - at).total_seconds())
-    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+    return _("just now") if seconds < 10 else _("%(time)s ago", time=duration(seconds))
 
 
 def per_cent(ppm: int) -> str:
@@ -144,7 +162,7 @@ def amount(figure: int, unit: str) -> str:
     if unit == "mWh":
         return energy(figure)
     if unit == "piece":
-        return count(figure, "piece")
+        return ngettext("%(n)s piece", "%(n)s pieces", figure, n=_short(figure, 0))
     if unit == "kg.m":
         return f"{_short(figure / 1_000, 2)}{NO_BREAK}kg·km"
     currency, _, _ = unit.partition("-")
@@ -154,7 +172,13 @@ def amount(figure: int, unit: str) -> str:
 def _short(value: float, digits: int) -> str:
     """Rounded, with a comma at thousands and without zeros at the end."""
     text = f"{value:,.{digits}f}".replace("-", "−")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return _signs(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _signs(text: str) -> str:
+    """A figure written the English way, with the signs of the spoken language."""
+    speech = spoken()
+    return text.translate({ord(","): speech.group, ord("."): speech.decimal})
 
 
 def _sign(figure: int) -> str:

@@ -1,5 +1,6 @@
 """What the plain pages show, without any script, and that many rows cost what few do."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -520,8 +521,8 @@ def test_a_failure_of_the_hub_says_so_without_its_inside(
 
 
 def test_the_sheet_is_small_and_knows_both_schemes(hub: OpenHub) -> None:
-    sheet = hub.client().get("/static/plain.css")
-    assert sheet.status_code == 200 and len(sheet.data) <= 6_000
+    sheet = hub.client().get("/static/hub.css")
+    assert sheet.status_code == 200 and len(gzip.compress(sheet.data)) <= 10_000
     assert "prefers-color-scheme: dark" in sheet.text
     assert "url(" not in sheet.text and "@import" not in sheet.text
 
@@ -540,15 +541,22 @@ def contrast(one: str, two: str) -> float:
 
 
 def test_text_is_legible_in_both_schemes() -> None:
-    sheet = (TOP / "designhub/static/plain.css").read_text()
+    sheet = (TOP / "designhub/static/hub.css").read_text()
     schemes = [
         dict(re.findall(r"--([a-z-]+): #([0-9a-f]+)", part)) for part in sheet.split("@media")[:2]
     ]
     for colours in schemes:
-        for ink in ("text", "soft", "link", "warn", "bad", "good"):
-            for ground in ("page", "box"):
+        for ink in ("text", "soft", "accent", "warn", "bad", "good"):
+            for ground in ("page", "surface", "sunken"):
                 assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground, colours)
-        assert contrast(colours["act-text"], colours["act"]) >= 4.5
+        for kind in ("good", "warn", "bad"):
+            for ink in (kind, "text", "soft"):
+                assert contrast(colours[ink], colours[f"{kind}-tint"]) >= 4.5, (ink, kind, colours)
+        for ink in ("accent", "text", "soft"):
+            assert contrast(colours[ink], colours["tint"]) >= 4.5, (ink, colours)
+        assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
+        for ground in ("page", "surface"):
+            assert contrast(colours["edge"], colours[ground]) >= 3, (ground, colours)
 
 
 def test_pages_read_rows_of_older_hubs(hub: OpenHub, shop: Shop) -> None:

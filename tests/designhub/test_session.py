@@ -25,7 +25,8 @@ def test_sign_up_by_the_form_as_a_browser_sends_it(hub: OpenHub) -> None:
     fields = {"name": "ada", "password": PASSWORD, "next": "/orders", "csrf": csrf_in(page.text)}
     answer = browser.post("/sign-up", data=fields)
     assert (answer.status_code, answer.location) == (303, "/orders")
-    assert "Sign out ada" in browser.get("/", headers={"Accept": "text/html"}).text
+    home = browser.get("/", headers={"Accept": "text/html"}).text
+    assert "<summary>ada</summary>" in home and "Sign out" in home
     assert browser.get("/orders").status_code == 200
 
 
