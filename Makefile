@@ -46,7 +46,7 @@ system:
 $(VENV)/.made: setup.cfg pyproject.toml constraints.txt
 	@echo "Installing DesignHub into $(VENV) …" >&2
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python $(PIP) install -c constraints.txt -e '.[hub,test]'
+	@$(VENV)/bin/python $(PIP) install -c constraints.txt -e '.[hub,assets,test]'
 	@touch $@
 
 $(OCTOPRINT)/.made: constraints-octoprint.txt

@@ -7,6 +7,7 @@ settings.register_profile("designhub", deadline=None, derandomize=True, print_bl
 settings.load_profile("designhub")
 
 pytest_plugins = [
+    "tests.support.browsers",
     "tests.support.databases",
     "tests.support.hub_process",
     "tests.support.hubs",

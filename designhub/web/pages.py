@@ -32,8 +32,9 @@ for module in (signing, language, style, designs, make, jobs, workshop, book, do
 @bp.after_request
 def _keep(response: Response) -> Response:
     """A page is for the one who asked and soon old; a file says otherwise itself."""
-    response.headers.setdefault("Cache-Control", "private, no-cache")
-    response.vary.update(("Accept-Language", "Cookie"))
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.vary.update(("Accept-Language", "Cookie"))
     return response
 
 

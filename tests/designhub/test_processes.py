@@ -61,6 +61,7 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
+        eventually((tmp_path / "runs").exists)
         assert lives(child)
         parent.kill()
         eventually(lambda: not lives(child))
