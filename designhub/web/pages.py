@@ -5,6 +5,7 @@ Every form is checked to be one of ours before its view runs.
 
 from flask import Blueprint, Response, session
 
+from designhub.hub import base_url
 from designhub.language import LANGUAGES, spoken
 from designhub.web import (
     book,
@@ -43,6 +44,7 @@ def _for_templates() -> dict[str, object]:
     """What every page may use. The name comes from the cookie: no page asks the database for it."""
     return {
         "asset": asset,
+        "base_url": base_url,
         "book_words": book_words,
         "csrf_token": signing.csrf_token,
         "job_words": job_words,

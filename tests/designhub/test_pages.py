@@ -30,6 +30,8 @@ from tests.support.statements import counted
 
 TOP = Path(__file__).parents[2]
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+OWN = "http://localhost"
+"""The hub's own address in these tests, which stands before what is shown elsewhere."""
 MOST_STATEMENTS = 12
 
 
@@ -60,7 +62,9 @@ class Shape(HTMLParser):
             self.unlabelled.append(str(given.get("id")))
         if tag == "img" and "alt" not in given:
             self.faults.append(f"no alt: {given}")
-        if tag in ("script", "style", "iframe", "object") or "style" in given:
+        data = tag == "script" and given == {"type": "application/ld+json"}
+        foreign = tag in ("script", "style", "iframe", "object") and not data
+        if foreign or "style" in given:
             self.faults.append(f"<{tag}> with {given}")
         if any(name.startswith("on") for name in given):
             self.faults.append(f"<{tag}> with a script")
@@ -84,8 +88,8 @@ def check_shape(text: str, where: str) -> Shape:
     assert len(shape.ids) == len(set(shape.ids)), (where, shape.ids)
     for tag, given in shape.tags:
         for name in ("src", "href", "action"):
-            address = given.get(name)
-            assert address is None or not re.match(r"[a-z]+:|//", address), (where, tag, address)
+            address = (given.get(name) or "").removeprefix(f"{OWN}/")
+            assert not re.match(r"[a-z]+:|//", address), (where, tag, address)
     forms = [given for tag, given in shape.tags if tag == "form" and given.get("method") == "post"]
     tokens = [given for _, given in shape.tags if given.get("name") == "csrf"]
     assert len(forms) == len(tokens), where
@@ -178,13 +182,13 @@ def test_nothing_said_by_people_becomes_markup(hub: OpenHub, shop: Shop) -> None
         client = hub.client(who)
         for name, path in addresses(hub, shop, job).items():
             answer = client.get(path)
-            assert "<script" not in answer.text and "<img src=x" not in answer.text, name
+            assert "<script>" not in answer.text and "<img src=x" not in answer.text, name
             if answer.status_code != 302:
                 check_shape(answer.text, name)
         answer = client.form(f"/make/{shop.part.part_id}", place=EVIL, colour=EVIL)
-        assert answer.status_code == 404 and "<script" not in answer.text
+        assert answer.status_code == 404 and "<script>" not in answer.text
     search = hub.client().get("/", query_string={"q": EVIL})
-    assert "<script" not in search.text and "&lt;script&gt;" in search.text
+    assert "<script>" not in search.text and "&lt;script&gt;" in search.text
 
 
 def test_pages_cost_few_statements_whatever_the_number_of_rows(hub: OpenHub, shop: Shop) -> None:
@@ -441,7 +445,7 @@ def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     plain = page.replace("\u00a0", " ")
     assert "20 × 30 × 40 mm" in plain and '<span class="good">yes</span>' in plain
     assert "open edges" in plain and "It cannot be printed:" in plain
-    assert "A small lamp. &lt;script&gt;" in page and "<script" not in page
+    assert "A small lamp. &lt;script&gt;" in page and "<script>" not in page
     assert "okh.toml" in page and "okhv = &#34;2.4&#34;" in page
     assert page.count('href="/make/') == 2
     check_shape(page, "lamp")
