@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from basis.db import Base, EnumByValue
@@ -46,8 +46,19 @@ class WorkshopRow(Base):
     """`printers.capability.Prices.to_json`, minor units of `currency`."""
     carriage: Mapped[list[Any]]
     """`printers.capability.Carriage.to_json` of each way a part can leave."""
+    address: Mapped[str | None] = mapped_column(Text)
+    """Where exactly a part is fetched, told to a maker whose order was accepted and to nobody
+    else."""
+    hours: Mapped[dict[str, Any] | None]
+    """`printers.hours.Hours.to_json`: when somebody is there, for people to read."""
 
-    printers: Mapped[list["PrinterRow"]] = relationship(order_by="PrinterRow.name")
+    printers: Mapped[list["PrinterRow"]] = relationship(
+        primaryjoin="and_(PrinterRow.workshop_id == WorkshopRow.id,"
+        " PrinterRow.removed_at.is_(None))",
+        order_by="PrinterRow.name",
+        viewonly=True,
+    )
+    """Those that stand there now; removed ones stay in their table, for orders name them."""
 
 
 class AgentRow(Base):
@@ -80,6 +91,8 @@ class PrinterRow(Base):
     bed_changed_at: Mapped[datetime]
     accepting: Mapped[bool] = mapped_column(default=True)
     """False while its workshop wants no new work on it."""
+    paused_because: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What its workshop says of that: "waits for a new nozzle"."""
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     seen_at: Mapped[datetime | None]
     """When its agent last spoke for it, by the hub's clock."""
@@ -91,8 +104,10 @@ class PrinterRow(Base):
     idle_since: Mapped[datetime]
     change: Mapped[int] = mapped_column(BigInteger, index=True)
     """Number of the last change that routing must know: place, profile, prices, material."""
+    removed_at: Mapped[datetime | None]
+    """When its workshop took it away; it has no place in any list any more."""
 
-    workshop: Mapped[WorkshopRow] = relationship(back_populates="printers")
+    workshop: Mapped[WorkshopRow] = relationship()
     spools: Mapped[list["SpoolRow"]] = relationship(
         primaryjoin="and_(SpoolRow.printer_id == PrinterRow.id, SpoolRow.slot.is_not(None))",
         order_by="SpoolRow.slot",
@@ -119,6 +134,35 @@ class SpoolRow(Base):
     is corrected, not trusted; it never goes below zero."""
     price_per_kg_minor: Mapped[int]
     loaded_at: Mapped[datetime]
+
+
+class PrinterNoteRow(Base):
+    """One line of a printer's own record: paused and why, opened, bed cleared, spool loaded."""
+
+    __tablename__ = "printer_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"), index=True)
+    at: Mapped[datetime]
+    by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    what: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class EnrolmentRow(Base):
+    """A short code that makes an agent once. Only a keyed hash of the code is kept."""
+
+    __tablename__ = "enrolment"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workshop_id: Mapped[UUID] = mapped_column(ForeignKey("workshop.id"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    printers: Mapped[list[Any]]
+    """Ids of the printers that the agent will speak for."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    agent_id: Mapped[UUID | None] = mapped_column(ForeignKey("agent.id"))
+    """The agent it made; the code is used up by it."""
 
 
 class ChangeRow(Base):
