@@ -8,7 +8,7 @@ PIP := -m pip --quiet --disable-pip-version-check --no-input
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-octoprint system demo test check bench clean
+.PHONY: help setup setup-octoprint system demo test check languages bench clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -29,6 +29,12 @@ check: setup ## Formatting, lint, types
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
+
+languages: setup ## Bring the catalogues up to the messages in the code
+	@mkdir -p build
+	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --add-location=file --sort-by-file -o build/messages.pot .
+	@$(VENV)/bin/pybabel --quiet update -i build/messages.pot -d designhub/translations \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
 
 bench: setup ## Measure against peers; nothing fails here
 	@for file in tests/bench/bench_*.py; do \

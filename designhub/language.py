@@ -1,11 +1,11 @@
-"""The language that is spoken now: texts by the standard library's gettext, and how figures look.
+"""The language that is spoken now: the texts of messages, and how figures look.
 
 The message is the English sentence itself, so without a catalogue everything is still readable.
-Catalogues stand in `translations/`; the web sets the language of each request, a command leaves it
-English. Nothing here needs the server's packages: commands beside a printer speak through it too.
+Catalogues stand in `translations/` as gettext's tools keep them, and are read as they stand; the
+web sets the language of each request, a command leaves it English. Nothing here needs the server's
+packages: commands beside a printer speak through it too.
 """
 
-import gettext as catalogues
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from designhub import catalogue
+from designhub.catalogue import Catalogue
+
 FOLDER = Path(__file__).parent / "translations"
-DOMAIN = "messages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +83,12 @@ _ = gettext
 def message_of(message: str) -> str:
     """A message in the spoken language, not filled in: templates do that, and escape what they put
     into it."""
-    return _catalogue(spoken().code).gettext(message)
+    return _catalogue(spoken().code).one(message)
 
 
 def form_of(one: str, many: str, number: int) -> str:
     """The form of a message for a number, not filled in."""
-    return _catalogue(spoken().code).ngettext(one, many, number)
+    return _catalogue(spoken().code).form(one, many, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def lazy(message: str) -> Lazy:
 
 
 @cache
-def _catalogue(code: str) -> catalogues.NullTranslations:
+def _catalogue(code: str) -> Catalogue:
     if code == ENGLISH.code:
-        return catalogues.NullTranslations()
-    return catalogues.translation(DOMAIN, FOLDER, [code], fallback=True)
+        return Catalogue()
+    return catalogue.read((FOLDER / code / "LC_MESSAGES" / "messages.po").read_text("utf-8"))
