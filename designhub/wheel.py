@@ -18,7 +18,7 @@ from basis.errors import Unavailable
 
 NAME = "designhub"
 PACKAGES = ("basis", "commons", "designhub", "designs", "printers", "router")
-LEFT_OUT = ("__pycache__", "samples")  # the samples are for the hub's demo, not for a printer
+LEFT_OUT = ("__pycache__", "samples", "assets", "built")  # the hub's, of no use beside a printer
 LONG_AGO = (2020, 1, 1, 0, 0, 0)  # so that the same files give the same bytes
 WHEEL = "Wheel-Version: 1.0\nGenerator: designhub\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

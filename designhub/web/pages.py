@@ -8,6 +8,7 @@ from flask import Blueprint, Response, session
 from designhub.hub import base_url
 from designhub.language import LANGUAGES, spoken
 from designhub.web import (
+    assets,
     book,
     book_words,
     designs,
@@ -26,7 +27,7 @@ from designhub.web.assets import asset
 bp = Blueprint("web", __name__)
 bp.before_app_request(language.choose)
 bp.before_request(signing.check_form)
-for module in (signing, language, style, designs, make, jobs, workshop, book, docs):
+for module in (signing, language, style, assets, designs, make, jobs, workshop, book, docs):
     bp.register_blueprint(module.bp)
 
 
