@@ -16,10 +16,10 @@ BUILT = Path(__file__).parents[1] / "static" / "built"
 YEAR_S = 365 * 86_400
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.(?P<ending>js|css|json|txt)")
 KINDS = {
-    "js": "text/javascript; charset=utf-8",
-    "css": "text/css; charset=utf-8",
+    "js": "text/javascript",
+    "css": "text/css",
     "json": "application/json",
-    "txt": "text/plain; charset=utf-8",
+    "txt": "text/plain",
 }
 
 bp = Blueprint("assets", __name__)
