@@ -126,6 +126,9 @@ class Settings:
     held_questions: int = setting(parse=int, default=8, low=0, high=256)
     """Questions of idle agents held open at once until there is work; above it, "ask again"."""
 
+    live_streams: int = setting(parse=int, default=12, low=0, high=256)
+    """Open pages told of changes at once; further ones look again by themselves."""
+
     quote_s: int = setting(parse=int, default=3_600, low=60, high=604_800)
     """How long a quote binds."""
 

@@ -12,6 +12,7 @@ from basis.blobs import Blobs
 from basis.db import Database
 from basis.settings import Settings
 from basis.tasks import Queue, make_queue
+from designhub.live import Watcher
 from designs.push import Limits
 from designs.store import Store
 from router.index import Index
@@ -29,9 +30,12 @@ class Hub:
     index: Index
     held: BoundedSemaphore
     """Places for questions of agents that wait for work; each holds a thread of the server."""
+    live: Watcher
+    """Tells open pages what changed; each holds a thread too."""
 
     def close(self) -> None:
         """Close what holds connections and child processes."""
+        self.live.close()
         self.store.close()
         self.database.close()
 
@@ -40,14 +44,18 @@ def open_hub(settings: Settings) -> Hub:
     """Open everything the settings name; folders are made, tables are not (see `migrate`)."""
     for folder in (settings.data_dir, settings.scratch_dir, settings.downloads_dir):
         folder.mkdir(parents=True, exist_ok=True)
+    threads = settings.server_threads
+    held = min(settings.held_questions, threads // 2)
+    database = Database(settings.database, pool_size=threads + 4)
     return Hub(
         settings=settings,
-        database=Database(settings.database, pool_size=settings.server_threads + 4),
+        database=database,
         blobs=Blobs(settings.blobs_dir),
         queue=make_queue(url=settings.queue_url, folder=settings.data_dir),
         store=Store(settings.repositories_dir, limits=_push_limits(settings)),
         index=Index(),
-        held=BoundedSemaphore(min(settings.held_questions, settings.server_threads // 2)),
+        held=BoundedSemaphore(held),
+        live=Watcher(database, places=min(settings.live_streams, (threads - held) // 2)),
     )
 
 

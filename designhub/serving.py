@@ -1,5 +1,7 @@
 """The server process: granian carrying the hub's application."""
 
+import signal
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +14,7 @@ from granian.log import LogLevels
 from basis.settings import Settings
 from designhub import logs
 from designhub.app import create_app
+from designhub.hub import Hub
 from router.globe import find_place
 
 END_S = 10
@@ -40,6 +43,22 @@ def _load(settings: Settings) -> Callable[..., Any]:
     """The application, made in each server process."""
     logs.set_up(level=settings.log_level, as_json=settings.log_json)
     app = create_app(settings)
+    _end_streams_when_told(app.extensions["designhub"])
     # Reading the names of all cities takes a while: not in somebody's first quote.
     threading.Thread(target=find_place, args=("London",), daemon=True).start()
     return app
+
+
+def _end_streams_when_told(hub: Hub) -> None:
+    """Let open pages go as soon as the server is told to end: they would keep it until it is
+    killed. The server takes the signals for itself, so a byte of each wakes a thread of ours."""
+    told, wakes = socket.socketpair()
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.detach(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while told.recv(1) not in (bytes([signal.SIGINT]), bytes([signal.SIGTERM])):
+            pass
+        hub.live.close()
+
+    threading.Thread(target=wait, name="end of streams", daemon=True).start()

@@ -16,6 +16,7 @@ from designhub.web import (
     job_words,
     jobs,
     language,
+    live,
     make,
     style,
     words,
@@ -27,7 +28,20 @@ from designhub.web.assets import asset
 bp = Blueprint("web", __name__)
 bp.before_app_request(language.choose)
 bp.before_request(signing.check_form)
-for module in (signing, language, style, assets, designs, make, jobs, workshop, book, docs):
+MODULES = (
+    signing,
+    language,
+    style,
+    assets,
+    designs,
+    make,
+    jobs,
+    live,
+    workshop,
+    book,
+    docs,
+)
+for module in MODULES:
     bp.register_blueprint(module.bp)
 
 
