@@ -41,6 +41,13 @@ def boolean(text: str) -> bool:
         raise ValueError("expected true or false") from None
 
 
+def one_line(text: str) -> str:
+    """Text without control characters: it goes into headers and pages."""
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        raise ValueError("expected one line without control characters")
+    return text.strip()
+
+
 def folder(text: str) -> Path:
     """A folder's path; relative ones are taken from where the hub was started."""
     return Path(text).expanduser().absolute()
@@ -81,8 +88,33 @@ class Settings:
     worker_threads: int = setting(parse=int, default=2, low=1, high=64)
     """Side tasks (measuring, slicing) done at the same time."""
 
-    registration: str = setting(parse=str, default="open", choices=("open", "closed"))
-    """Who may make an account: `open` anybody, `closed` only the operator by command."""
+    registration: str = setting(
+        parse=str, default="open", choices=("open", "invitation", "closed")
+    )
+    """Who may make an account: `open` anybody, `invitation` whom the operator invited, `closed` only
+    the operator by command."""
+
+    operator_contact: str = setting(parse=one_line, default="")
+    """Whom to ask, as pages say it: a mail address, a room, a name. Empty: "the operator"."""
+
+    smtp_host: str = setting(parse=one_line, default="")
+    """The mail server. Empty: mail is only written to the log, links and all."""
+
+    smtp_port: int = setting(parse=int, default=587, low=1, high=65_535)
+    """Its port: 587 with `starttls`, 465 with `tls`, 25 within a network of one's own."""
+
+    smtp_user: str = setting(parse=str, default="")
+    """The name to sign in there with. Empty: no signing in."""
+
+    smtp_password: str = setting(parse=str, default="")
+    """The password that goes with it."""
+
+    smtp_tls: str = setting(parse=str, default="starttls", choices=("starttls", "tls", "none"))
+    """How the way there is encrypted; `none` only to a server on the same machine."""
+
+    mail_from: str = setting(parse=one_line, default="")
+    """The sender, e.g. `DesignHub <hub@example.org>`. Empty: `designhub@` and the host of
+    `public_url`."""
 
     secret_key: str = setting(parse=str, default="")
     """Signs sessions. Empty: made once and kept in `data_dir/secret_key`."""

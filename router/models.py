@@ -84,6 +84,7 @@ class JobRow(Base):
         UniqueConstraint("order_id", "copy"),
         Index("job_queue", "printer_id", "ready_at", **only_where("state = 'ready'")),
         Index("job_to_slice", "id", **only_where("state = 'ordered'")),
+        Index("job_printer_ended", "printer_id", "ended_at"),
         # A job that may be leased, or ever was, has its guarded G-code.
         CheckConstraint(
             f"NOT ({is_in('state', {Job.READY, Job.ASSIGNED, Job.PASSED, Job.DONE})})"

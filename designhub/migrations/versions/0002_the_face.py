@@ -19,6 +19,50 @@ def upgrade() -> None:
 
 def _people() -> None:
     """Invitations, mail, notices."""
+    for name, kind in (("display", sa.String(80)), ("about", sa.Text()), ("language", sa.String(8))):
+        op.add_column("account", sa.Column(name, kind, server_default="", nullable=False))
+    op.add_column("account", sa.Column("mail", sa.String(length=254), nullable=True))
+    for name in ("sessions", "notices_seen"):
+        op.add_column("account", sa.Column(name, sa.Integer(), server_default="0", nullable=False))
+    op.add_column("account", sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(op.f("account_mail_index"), "account", ["mail"], unique=True)
+    op.create_table(
+        "link",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("mail", sa.String(length=254), nullable=False),
+        sa.Column("note", sa.String(length=80), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_by", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("link_account_id_fkey")),
+        sa.ForeignKeyConstraint(["used_by"], ["account.id"], name=op.f("link_used_by_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("link_pkey")),
+        sa.UniqueConstraint("digest", name=op.f("link_digest_key")),
+    )
+    op.create_index(op.f("link_account_id_index"), "link", ["account_id"])
+    op.create_index(op.f("link_mail_index"), "link", ["mail"])
+    op.create_table(
+        "mail_out",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("letter", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("whom", sa.String(length=254), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("mail_out_account_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("mail_out_pkey")),
+    )
+    op.create_index(op.f("mail_out_due_at_index"), "mail_out", ["due_at"])
+    op.create_index("job_printer_ended", "job", ["printer_id", "ended_at"])
 
 
 def _designs() -> None:
