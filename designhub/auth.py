@@ -23,11 +23,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Request, g, request
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.db import Database
-from basis.errors import Conflict, Invalid, NotSignedIn, NotYours, TooMany
+from basis.errors import Conflict, Invalid, NotFound, NotSignedIn, NotYours, TooMany
 from designhub.hub import Hub, this_hub
 from designhub.models import AccountRow, FailedSignIn, TokenRow
 from printers.queries import KnownAgent, agent_by_digest
@@ -35,7 +36,7 @@ from printers.registry import AGENT_TOKEN, token_digest
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?")
 _RESERVED = """
-    about account accounts admin agents api assets atom book commons council designs docs downloads
+    about account accounts admin agents api assets atom book commons confirm council designs docs downloads
     enrol entries events explore favicon feed fund git glossary healthz help home hub invitations
     jobs language languages licence licences license login logout make map me metrics new notices
     oauth operator orders parts passport passports people pictures places printers privacy quotes
@@ -48,9 +49,27 @@ RESERVED = frozenset(_RESERVED.split())
 ACCOUNT_TOKEN = "dht_"  # noqa: S105 - the visible beginning of every account's token
 PASSWORD_CHARACTERS = (10, 200)
 REMEMBERED_S = 60.0
+MOST_TOKENS = 500
+"""Of one account, in a list."""
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
+
+
+class BadName(Invalid):
+    """This cannot be the name of an account."""
+
+
+class ReservedName(Invalid):
+    """This name is a word of the hub's own addresses."""
+
+
+class BadPassword(Invalid):
+    """A password is too short or too long."""
+
+
+class NameTaken(Conflict):
+    """Somebody else has this name."""
 
 
 class Scope(StrEnum):
@@ -83,20 +102,28 @@ def create_account(
 ) -> AccountRow:
     """Make an account. Raises Invalid for the name or password, Conflict when the name is taken."""
     if not NAME.fullmatch(name):
-        raise Invalid(f"{name[:60]!r} cannot be a name: a-z, 0-9 and - inside, at most 39")
+        raise BadName(f"{name[:60]!r} cannot be a name: a-z, 0-9 and - inside, at most 39")
     if name in RESERVED:
-        raise Invalid(f"{name!r} is a word of the hub's own addresses; choose another name")
-    least, most = PASSWORD_CHARACTERS
-    if not least <= len(password) <= most:
-        raise Invalid(f"a password has {least} to {most} characters")
+        raise ReservedName(f"{name!r} is a word of the hub's own addresses; choose another name")
     if session.scalar(select(AccountRow.id).where(AccountRow.name == name)) is not None:
-        raise Conflict(f"{name!r} is taken; choose another name")
+        raise NameTaken(f"{name!r} is taken; choose another name")
     row = AccountRow(
-        name=name, password_hash=_hasher.hash(password), operator=operator, created_at=now
+        name=name, password_hash=password_hash(password), operator=operator, created_at=now
     )
     session.add(row)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as exc:  # in the same moment
+        raise NameTaken(f"{name!r} is taken; choose another name") from exc
     return row
+
+
+def password_hash(password: str) -> str:
+    """What is kept of a new password. Raises BadPassword."""
+    least, most = PASSWORD_CHARACTERS
+    if not least <= len(password) <= most:
+        raise BadPassword(f"a password has {least} to {most} characters")
+    return _hasher.hash(_bytes(password))
 
 
 def create_token(
@@ -121,6 +148,30 @@ def create_token(
     session.add(row)
     session.flush()
     return row, text
+
+
+def tokens_of(session: Session, account_id: UUID) -> list[TokenRow]:
+    """An account's tokens that were not revoked, the newest first."""
+    return list(
+        session.scalars(
+            select(TokenRow)
+            .where(TokenRow.account_id == account_id, TokenRow.revoked_at.is_(None))
+            .order_by(TokenRow.created_at.desc())
+            .limit(MOST_TOKENS)
+        )
+    )
+
+
+def revoke_token(session: Session, *, account_id: UUID, token_id: UUID, now: datetime) -> None:
+    """Let a token work no more. Saying it twice is harmless. Raises NotFound for another's."""
+    found = session.scalar(
+        update(TokenRow)
+        .where(TokenRow.id == token_id, TokenRow.account_id == account_id)
+        .values(revoked_at=func.coalesce(TokenRow.revoked_at, now))
+        .returning(TokenRow.id)
+    )
+    if found is None:
+        raise NotFound(f"you have no token {token_id}")
 
 
 def sign_in(hub: Hub, *, name: str, password: str, address: str) -> Caller:
@@ -261,9 +312,14 @@ _NOBODY = _hasher.hash(secrets.token_hex(16))
 """Checked when a name is unknown, so that the answer takes as long as for a known one."""
 
 
+def _bytes(password: str) -> bytes:
+    """JSON may hold half a character, which plain UTF-8 refuses."""
+    return password.encode("utf-8", "surrogatepass")
+
+
 def _password_is_right(stored: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored, password[: PASSWORD_CHARACTERS[1]])
+        return _hasher.verify(stored, _bytes(password[: PASSWORD_CHARACTERS[1]]))
     except (VerificationError, InvalidHashError):
         return False
 
@@ -296,6 +352,16 @@ class _Remembered:
 _remembered = _Remembered()
 
 
+def count_try(hub: Hub, what: str, *, address: str, now: datetime) -> None:
+    """Note that something was asked for that one address may ask for only so often, such as mail.
+
+    Raises TooMany instead when it has asked as often already.
+    """
+    subjects = [f"{what}@{address[:50]}"]
+    _check_throttle(hub, subjects, now=now)
+    _note_failure(hub, subjects, now=now)
+
+
 def _check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
     settings = hub.settings
     since = now - timedelta(seconds=settings.sign_in_window_s)
@@ -308,7 +374,7 @@ def _check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
     # A name alone is stopped late, or anybody could lock somebody out from elsewhere.
     most = settings.sign_in_tries
     if any(tries >= (most * 10 if who.startswith("name:") else most) for who, tries in counted):
-        raise TooMany("too many failed sign-ins; wait a little", again_s=settings.sign_in_window_s)
+        raise TooMany("too many tries; wait a little", again_s=settings.sign_in_window_s)
 
 
 def _note_failure(hub: Hub, subjects: list[str], *, now: datetime) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotFound
 from designs import queries as designs
 from printers import queries as printers
-from printers.models import PrinterRow
+from printers.models import PrinterRow, WorkshopRow
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
 from router.states import OPEN, Job
 
@@ -91,6 +91,22 @@ def order_by_id(session: Session, order_id: UUID) -> OrderRow:
     if row is None:
         raise NotFound(f"there is no order {order_id}")
     return row
+
+
+def unfinished_of(session: Session, account_id: UUID) -> int:
+    """How many jobs somebody still waits for or owes, as maker or as workshop."""
+    asked = (
+        select(func.count())
+        .select_from(JobRow)
+        .join(OrderRow, OrderRow.id == JobRow.order_id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
+        .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
+        .where(
+            JobRow.state.in_(UNFINISHED),
+            or_(OrderRow.maker_id == account_id, WorkshopRow.owner_id == account_id),
+        )
+    )
+    return session.scalar(asked) or 0
 
 
 def open_jobs(

@@ -4,16 +4,14 @@ from uuid import UUID
 
 from flask import Blueprint, g
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select, update
 
 from basis import clock
-from basis.errors import Invalid, NotFound, NotYours
-from designhub import auth
+from basis.errors import Invalid
+from designhub import accounts, auth
 from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs
 from designhub.hub import this_hub
-from designhub.models import TokenRow
 
 bp = Blueprint("people_api", __name__, url_prefix="/api/v1")
 
@@ -21,13 +19,16 @@ bp = Blueprint("people_api", __name__, url_prefix="/api/v1")
 @bp.post("/accounts")
 @describes("Make an account", takes=schema.AccountAsk, gives=schema.Account, status=201)
 def sign_up() -> ResponseReturnValue:
-    """Open to anybody, unless the hub's operator closed registration."""
+    """Open to anybody, to the invited, or to nobody, as the hub's operator decided."""
     hub, asked = this_hub(), said(schema.AccountAsk)
-    if hub.settings.registration != "open":
-        raise NotYours("this hub's operator makes the accounts: ask them for one")
     with hub.database.writing() as session:
-        row = auth.create_account(
-            session, name=asked.name, password=asked.password, now=clock.now()
+        row = accounts.sign_up(
+            session,
+            hub.settings,
+            name=asked.name,
+            password=asked.password,
+            invitation=asked.invitation,
+            now=clock.now(),
         )
     made = schema.Account(id=row.id, name=row.name, scopes=sorted(auth.ALL))
     return made.to_json(), 201
@@ -48,13 +49,8 @@ def me() -> ResponseReturnValue:
 def tokens() -> ResponseReturnValue:
     """Those that were not revoked, with when each was last used."""
     with this_hub().database.reading() as session:
-        rows = session.scalars(
-            select(TokenRow)
-            .where(TokenRow.account_id == g.caller.id, TokenRow.revoked_at.is_(None))
-            .order_by(TokenRow.created_at.desc())
-            .limit(500)
-        )
-        return schema.Tokens(tokens=[shown.token(row) for row in rows]).to_json()
+        rows = auth.tokens_of(session, g.caller.id)
+    return schema.Tokens(tokens=[shown.token(row) for row in rows]).to_json()
 
 
 @bp.post("/tokens")
@@ -86,14 +82,7 @@ def make_token() -> ResponseReturnValue:
 def revoke_token(token_id: UUID) -> ResponseReturnValue:
     """It works no more from now on."""
     with this_hub().database.writing() as session:
-        found = session.scalar(
-            update(TokenRow)
-            .where(TokenRow.id == token_id, TokenRow.account_id == g.caller.id)
-            .values(revoked_at=clock.now())
-            .returning(TokenRow.id)
-        )
-    if found is None:
-        raise NotFound(f"you have no token {token_id}")
+        auth.revoke_token(session, account_id=g.caller.id, token_id=token_id, now=clock.now())
     return "", 204
 
 

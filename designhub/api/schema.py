@@ -12,10 +12,11 @@ from basis.messages import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAsk(Message):
-    """Make an account."""
+    """Make an account; `invitation` is the secret of a link, where registration asks for one."""
 
     name: str
     password: str
+    invitation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ def codes() -> list[Code]:
             text=" ".join(inspect.cleandoc(kind.__doc__ or "").replace("`", "").split()),
         )
         for kind in _kinds(HubError)
+        if "code" in vars(kind)
     }
     for number in PLAIN_HTTP:
         phrase = HTTPStatus(number)

@@ -39,7 +39,7 @@ def test_values_are_read_and_others_variables_left_alone() -> None:
         ("DESIGNHUB_PORT", "eighty", "DESIGNHUB_PORT='eighty'"),
         ("DESIGNHUB_LEASE_S", "1", "out of bounds: 2 to 3600"),
         ("DESIGNHUB_LOG_JSON", "maybe", "expected true or false"),
-        ("DESIGNHUB_REGISTRATION", "sometimes", "not one of: open, closed"),
+        ("DESIGNHUB_REGISTRATION", "sometimes", "not one of: open, invitation, closed"),
     ],
 )
 def test_mistakes_stop_the_start(name: str, value: str, said: str) -> None:
