@@ -24,12 +24,12 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from basis.errors import HubError, Invalid
 from basis.settings import Settings
-from designhub import letters
+from designhub import letters, links
 from designhub.hub import Hub
 from designhub.language import spoken
 from designhub.models import AccountRow, Letter, MailRow
@@ -122,9 +122,16 @@ def send(hub: Hub, mail_id: int, *, now: datetime) -> None:
             session.execute(delete(MailRow).where(MailRow.id == mail_id))
 
 
+def forget(session: Session, *, now: datetime) -> None:
+    """Remove mails that were given up long ago."""
+    session.execute(
+        delete(MailRow).where(MailRow.due_at.is_(None), MailRow.made_at < now - links.KEPT)
+    )
+
+
 def post(settings: Settings, *, to: str, subject: str, body: str, now: datetime) -> None:
     """Hand one mail to the server; without one write it to the log. Raises MailAway, MailRefused."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))  # every server takes that
     message["From"] = settings.mail_from or f"designhub@{_host(settings)}"
     message["To"] = to
     message["Subject"] = subject
@@ -149,17 +156,10 @@ def _taken(session: Session, mail_id: int, *, now: datetime) -> MailRow | None:
     row = session.scalar(
         select(MailRow).where(MailRow.id == mail_id, MailRow.due_at <= now).with_for_update()
     )
-    if row is None:
-        return None
-    wait_s = WAITS_S[min(row.tries, len(WAITS_S) - 1)]
-    taken = session.execute(
-        update(MailRow)
-        .where(MailRow.id == mail_id, MailRow.tries == row.tries)
-        .values(tries=row.tries + 1, due_at=now + timedelta(seconds=wait_s))
-        .returning(MailRow.id)
-    ).first()
-    session.refresh(row)
-    return None if taken is None else row
+    if row is not None:
+        row.due_at = now + timedelta(seconds=WAITS_S[min(row.tries, len(WAITS_S) - 1)])
+        row.tries += 1
+    return row
 
 
 def _failed(session: Session, row: MailRow, fault: MailFault) -> None:

@@ -1,4 +1,4 @@
-"""Side work: measuring versions, slicing jobs, and the sweep that repairs what a crash forgot.
+"""Side work: measuring versions, slicing jobs, sending mail, and the sweep that repairs what a crash forgot.
 
 A task gets ids and nothing else, may run twice, and is only a hint: what is owed stands in rows.
 """
@@ -8,12 +8,14 @@ from uuid import UUID
 
 from basis import clock
 from basis.tasks import Every, Queue
+from designhub import links, mail
 from designhub.hub import Hub
 from designs import publishing, versions
 from router import lease, slicing
 
 SWEEP_S = 15.0
 LEASES_S = 2.0
+FORGET_S = 3_600.0
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,14 @@ def slice_job(job_id: str) -> None:
     )
 
 
+def send_mail(mail_id: int) -> None:
+    """Send one mail that is owed."""
+    mail.send(_hub(), mail_id, now=clock.now())
+
+
 def register(queue: Queue) -> None:
     """Let a queue know the side work: in the server that asks for it, and in the worker."""
-    for task in (analyse_version, slice_job):
+    for task in (analyse_version, slice_job, send_mail):
         queue.register(task)
 
 
@@ -58,6 +65,7 @@ class Worker:
         self._rounds = [
             Every(SWEEP_S, self.sweep),
             Every(LEASES_S, self.expire),
+            Every(FORGET_S, self.forget),
         ]
 
     def start(self) -> None:
@@ -81,6 +89,7 @@ class Worker:
             late = versions.refs_due(session)
             measured = publishing.due(session)
             sliced = slicing.due(session)
+            owed = mail.due(session, now=clock.now())
         for design_id in late:
             measured += publishing.read_late_refs(
                 design_id, database=hub.database, store=hub.store, now=clock.now()
@@ -91,6 +100,8 @@ class Worker:
             hub.queue.soon(analyse_version, version_id)
         for job_id in sliced:
             hub.queue.soon(slice_job, str(job_id))
+        for mail_id in owed:
+            hub.queue.soon(send_mail, mail_id)
 
     def expire(self) -> None:
         """End leases that ran out."""
@@ -100,6 +111,12 @@ class Worker:
             with self._hub.database.writing() as session:
                 ended = lease.expire(session, now=clock.now())
             log.info("%d leases ran out", ended)
+
+    def forget(self) -> None:
+        """Remove what nobody needs any more."""
+        with self._hub.database.writing() as session:
+            links.forget(session, now=clock.now())
+            mail.forget(session, now=clock.now())
 
 
 _current: Hub | None = None

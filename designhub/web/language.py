@@ -1,23 +1,18 @@
 """Which language a page speaks: what the reader chose, else what the browser asks for."""
 
-from flask import Blueprint, current_app, redirect, request
+from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
 from basis.errors import NotFound
 from designhub.language import ENGLISH, LANGUAGES, speak
 from designhub.web.session import own_path
-
-COOKIE = "language"
-YEAR_S = 365 * 86_400
+from designhub.web.speech import COOKIE, remember
 
 bp = Blueprint("language", __name__)
 
 
 def choose() -> None:
-    """Speak the reader's language. Runs before every page and every error.
-
-    The choice has a cookie of its own: reading the session would make every picture somebody's.
-    """
+    """Speak the reader's language. Runs before every page and every error."""
     chosen = request.cookies.get(COOKIE)
     speak(chosen or request.accept_languages.best_match(list(LANGUAGES)) or ENGLISH.code)
 
@@ -28,12 +23,5 @@ def change(code: str) -> ResponseReturnValue:
     if code not in LANGUAGES:
         raise NotFound(f"the pages do not speak {code[:20]!r}; they speak {', '.join(LANGUAGES)}")
     back = redirect(own_path(request.args.get("next", "/")), 303)
-    back.set_cookie(
-        COOKIE,
-        code,
-        max_age=YEAR_S,
-        httponly=True,
-        samesite="Lax",
-        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
-    )
+    remember(back, code)
     return back

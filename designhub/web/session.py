@@ -14,21 +14,32 @@ from typing import ParamSpec
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, g, redirect, render_template, request, session
+from flask import Blueprint, g, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from basis import clock
-from basis.errors import HubError, NotSignedIn, NotYours
+from basis.errors import HubError, NotSignedIn, NotYours, TooMany
 from designhub import auth
 from designhub.auth import Caller
 from designhub.errors import status_of
 from designhub.hub import this_hub
+from designhub.language import Lazy, lazy, ngettext
 from designhub.models import AccountRow
+from designhub.web.speech import remember
 
 bp = Blueprint("session", __name__)
 
 OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """A path of this hub: printable ASCII without a backslash, and not the address of another host."""
+
+WRONG = lazy("The name or the password is wrong.")
+
+SAID = {
+    "everywhere": lazy("You are signed out everywhere. Programs with a token of yours go on."),
+    "reset": lazy("Your new password counts from now on. Sign in with it."),
+    "closed": lazy("Your account is closed. Nobody can sign in with it any more."),
+}
+"""What just happened, above the form to sign in."""
 
 Given = ParamSpec("Given")
 
@@ -94,7 +105,7 @@ def _viewer() -> Caller | None:
     return Caller(id=row.id, name=row.name, operator=row.operator, scopes=auth.ALL)
 
 
-def _begin(account_id: UUID) -> None:
+def begin(account_id: UUID) -> AccountRow:
     """Start a session. Whatever the cookie held before is forgotten, the form token too."""
     with this_hub().database.reading() as database:
         row = database.get_one(AccountRow, account_id)
@@ -103,11 +114,13 @@ def _begin(account_id: UUID) -> None:
     session.update(
         account=str(row.id), name=row.name, mark=_mark(row), day=clock.now().date().isoformat()
     )
+    return row
 
 
 def _mark(row: AccountRow) -> str:
-    """Changes with the password; says nothing of it, for the stored hash is salted."""
-    return hashlib.sha256(row.password_hash.encode()).hexdigest()[:16]
+    """Changes with the password, and when somebody signs out everywhere; says nothing of the
+    password, for the stored hash is salted."""
+    return hashlib.sha256(f"{row.password_hash}:{row.sessions}".encode()).hexdigest()[:16]
 
 
 # Forms.
@@ -140,7 +153,7 @@ def sign_in() -> ResponseReturnValue:
     """Name and password."""
     if viewer() is not None:
         return redirect(own_path(request.args.get("next", "/")))
-    return _sign_in_page()
+    return _sign_in_page(said=SAID.get(request.args.get("said", "")))
 
 
 @bp.post("/sign-in")
@@ -148,42 +161,14 @@ def signing_in() -> ResponseReturnValue:
     """Check them; too many wrong tries have to wait."""
     name = request.form.get("name", "").strip().lower()
     try:
-        caller = auth.sign_in(
-            this_hub(),
-            name=name,
-            password=request.form.get("password", ""),
-            address=request.remote_addr or "unknown",
-        )
-    except HubError as exc:
+        caller = check_password(name, request.form.get("password", ""))
+    except (NotSignedIn, TooMany) as exc:
         return _sign_in_page(name=name, fault=exc)
-    _begin(caller.id)
-    return redirect(own_path(request.form.get("next", "/")), 303)
-
-
-@bp.get("/sign-up")
-def sign_up() -> ResponseReturnValue:
-    """Choose a name and a password, where the operator leaves that to everybody."""
-    return _sign_up_page()
-
-
-@bp.post("/sign-up")
-def signing_up() -> ResponseReturnValue:
-    """Make the account and sign in with it."""
-    hub, name = this_hub(), request.form.get("name", "").strip()
-    try:
-        if hub.settings.registration != "open":
-            raise NotYours("this hub's operator makes the accounts: ask them for one")
-        with hub.database.writing() as database:
-            row = auth.create_account(
-                database,
-                name=name,
-                password=request.form.get("password", ""),
-                now=clock.now(),
-            )
-    except HubError as exc:
-        return _sign_up_page(name=name, fault=exc)
-    _begin(row.id)
-    return redirect(own_path(request.form.get("next", "/")), 303)
+    row = begin(caller.id)
+    back = redirect(own_path(request.form.get("next", "/")), 303)
+    if row.language:
+        remember(back, row.language)
+    return back
 
 
 @bp.post("/sign-out")
@@ -193,16 +178,33 @@ def sign_out() -> ResponseReturnValue:
     return redirect("/", 303)
 
 
-def _sign_in_page(*, name: str = "", fault: HubError | None = None) -> ResponseReturnValue:
-    page = render_template("sign_in.html", name=name, fault=fault, next=_next())
-    return page, 200 if fault is None else status_of(fault)
+def check_password(name: str, password: str) -> Caller:
+    """Whose name and password these are. Raises NotSignedIn, TooMany."""
+    address = request.remote_addr or "unknown"
+    return auth.sign_in(this_hub(), name=name, password=password, address=address)
 
 
-def _sign_up_page(*, name: str = "", fault: HubError | None = None) -> ResponseReturnValue:
-    is_open = this_hub().settings.registration == "open"
-    page = render_template("sign_up.html", name=name, fault=fault, next=_next(), is_open=is_open)
-    return page, 200 if fault is None else status_of(fault)
+def wait_words(fault: TooMany) -> str:
+    """How long to wait, for people."""
+    minutes = max(1, -(-fault.again_s // 60))
+    return ngettext(
+        "Too many tries. Wait a minute, then try again.",
+        "Too many tries. Wait %(n)s minutes, then try again.",
+        minutes,
+    )
 
 
-def _next() -> str:
+def said_next() -> str:
+    """Where to go afterwards, as the address or the form says: one of our own paths."""
     return own_path(request.values.get("next", "/"))
+
+
+def _sign_in_page(
+    *, name: str = "", fault: HubError | None = None, said: Lazy | None = None
+) -> ResponseReturnValue:
+    wrong = wait_words(fault) if isinstance(fault, TooMany) else str(WRONG) if fault else None
+    page = render_template("sign_in.html", name=name, fault=wrong, said=said, next=said_next())
+    answer = make_response(page, 200 if fault is None else status_of(fault))
+    if isinstance(fault, TooMany):
+        answer.headers["Retry-After"] = str(fault.again_s)
+    return answer
