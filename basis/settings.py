@@ -88,11 +88,9 @@ class Settings:
     worker_threads: int = setting(parse=int, default=2, low=1, high=64)
     """Side tasks (measuring, slicing) done at the same time."""
 
-    registration: str = setting(
-        parse=str, default="open", choices=("open", "invitation", "closed")
-    )
-    """Who may make an account: `open` anybody, `invitation` whom the operator invited, `closed` only
-    the operator by command."""
+    registration: str = setting(parse=str, default="open", choices=("open", "invitation", "closed"))
+    """Who may make an account: `open` anybody, `invitation` whom the operator invited, `closed`
+    only the operator by command."""
 
     operator_contact: str = setting(parse=one_line, default="")
     """Whom to ask, as pages say it: a mail address, a room, a name. Empty: "the operator"."""

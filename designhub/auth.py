@@ -36,12 +36,13 @@ from printers.registry import AGENT_TOKEN, token_digest
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?")
 _RESERVED = """
-    about account accounts admin agents api assets atom book commons confirm council designs docs downloads
-    enrol entries events explore favicon feed fund git glossary healthz help home hub invitations
-    jobs language languages licence licences license login logout make map me metrics new notices
-    oauth operator orders parts passport passports people pictures places printers privacy quotes
-    readyz reset robots root search security session settings shares sign-in sign-out sign-up static
-    status style support system terms tokens upload users versions workshop workshops www
+    about account accounts admin agents api assets atom book commons confirm council designs
+    docs downloads enrol entries events explore favicon feed fund git glossary healthz help home
+    hub invitations jobs language languages licence licences license login logout make map me
+    metrics new notices oauth operator orders parts passport passports people pictures places
+    printers privacy quotes readyz reset robots root search security session settings shares
+    sign-in sign-out sign-up static status style support system terms tokens upload users
+    versions workshop workshops www
 """
 RESERVED = frozenset(_RESERVED.split())
 """Words of our own addresses: nobody's name, or their designs would hide a page."""

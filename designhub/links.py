@@ -1,7 +1,7 @@
 """Links that work once: made, looked at, followed, taken back.
 
-The secret is 32 random bytes, told when the link is made and kept nowhere: the table has its sha256.
-A lookup compares digests, so how long it takes tells nothing of a secret.
+The secret is 32 random bytes, told when the link is made and kept nowhere: the table has its
+sha256. A lookup compares digests, so how long it takes tells nothing of a secret.
 """
 
 import secrets
@@ -60,9 +60,9 @@ def look(session: Session, kind: LinkKind, secret: str, *, now: datetime) -> Lin
 def follow(session: Session, kind: LinkKind, secret: str, *, now: datetime) -> LinkRow:
     """Use a link up. Of two who follow it in the same moment one gets it.
 
-    Raises NotFound when it is unknown, used, taken back or over: which of these is nobody's to know.
+    Raises NotFound when it is unknown, used, taken back or over; which of these is not said.
     """
-    row = session.scalar(
+    row: LinkRow | None = session.scalar(
         update(LinkRow)
         .where(
             LinkRow.digest == token_digest(secret[:200]),
@@ -82,9 +82,7 @@ def take_back(session: Session, account_id: UUID, *kinds: LinkKind, now: datetim
     """End all open links of these kinds that an account has."""
     session.execute(
         update(LinkRow)
-        .where(
-            LinkRow.account_id == account_id, LinkRow.kind.in_(kinds), LinkRow.used_at.is_(None)
-        )
+        .where(LinkRow.account_id == account_id, LinkRow.kind.in_(kinds), LinkRow.used_at.is_(None))
         .values(used_at=now)
     )
 

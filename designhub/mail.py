@@ -4,8 +4,8 @@
     hub.queue.soon(worker.send_mail, mail_id)      # after the commit; the sweep asks again
 
 A row names a letter and whom it is for; its text and the link in it are made for each try, so that
-no secret is ever kept. Whoever asks for a reset leaves the same row whether there is such an account
-or not: only the worker looks, so neither the answer nor its time tells.
+no secret is ever kept. Whoever asks for a reset leaves the same row whether there is such an
+account or not: only the worker looks, so neither the answer nor its time tells.
 
 MailFault
 ├── MailAway      the server was away, or said "not now": try again later
@@ -34,9 +34,7 @@ from designhub.hub import Hub
 from designhub.language import spoken
 from designhub.models import AccountRow, Letter, MailRow
 
-ADDRESS = re.compile(
-    r"[a-z0-9.!#$&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}"
-)
+ADDRESS = re.compile(r"[a-z0-9.!#$&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}")
 MOST_ADDRESS = 254
 WAITS_S = (60, 300, 1_200, 3_600, 7_200)
 """How long to wait after each try; after the last, a mail is given up."""
@@ -130,7 +128,10 @@ def forget(session: Session, *, now: datetime) -> None:
 
 
 def post(settings: Settings, *, to: str, subject: str, body: str, now: datetime) -> None:
-    """Hand one mail to the server; without one write it to the log. Raises MailAway, MailRefused."""
+    """Hand one mail to the server; without one write it to the log.
+
+    Raises MailAway, MailRefused.
+    """
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))  # every server takes that
     message["From"] = settings.mail_from or f"designhub@{_host(settings)}"
     message["To"] = to
@@ -201,8 +202,8 @@ def _faults_named(settings: Settings) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as exc:
-        code, said = next(iter(exc.recipients.values()))
-        raise _fault_of(code)(f"{where} takes no mail for this address: {code} {said!r}") from exc
+        code, why = next(iter(exc.recipients.values()))
+        raise _fault_of(code)(f"{where} takes no mail for this address: {code} {why!r}") from exc
     except smtplib.SMTPDataError as exc:
         said = exc.smtp_error
         raise _fault_of(exc.smtp_code)(f"{where} refused: {exc.smtp_code} {said!r}") from exc

@@ -1,4 +1,5 @@
-"""Side work: measuring versions, slicing jobs, sending mail, and the sweep that repairs what a crash forgot.
+"""Side work: measuring versions, slicing jobs, sending mail, and the sweep that repairs what a
+crash forgot.
 
 A task gets ids and nothing else, may run twice, and is only a hint: what is owed stands in rows.
 """

@@ -20,7 +20,7 @@ from designhub.web.session import begin, said_next, viewer, wait_words
 bp = Blueprint("joining", __name__)
 
 FIELDS = {
-    BadName: ("name", lazy("a–z, 0–9 and - inside, at most 39 characters.")),
+    BadName: ("name", lazy("This cannot be a name: a–z, 0–9 and - inside, at most 39 characters.")),
     ReservedName: ("name", lazy("This is a word of the hub’s own addresses. Choose another.")),
     NameTaken: ("name", lazy("This name is taken. Choose another.")),
     BadPassword: ("password", lazy("A password has 10 to 200 characters.")),
@@ -193,5 +193,3 @@ def _new_password_page(
 def _whom_to_ask() -> dict[str, str]:
     """Whom to ask, as the operator wants it said."""
     return {"contact": this_hub().settings.operator_contact}
-
-

@@ -15,9 +15,11 @@ from designhub.web import (
     docs,
     job_words,
     jobs,
+    joining,
     language,
     live,
     make,
+    me,
     style,
     words,
     workshop,
@@ -30,6 +32,8 @@ bp.before_app_request(language.choose)
 bp.before_request(signing.check_form)
 MODULES = (
     signing,
+    joining,
+    me,
     language,
     style,
     assets,

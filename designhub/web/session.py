@@ -180,6 +180,8 @@ def sign_out() -> ResponseReturnValue:
 
 def check_password(name: str, password: str) -> Caller:
     """Whose name and password these are. Raises NotSignedIn, TooMany."""
+    if not password:
+        raise NotSignedIn("the name or the password is wrong")  # nobody's try to guess it
     address = request.remote_addr or "unknown"
     return auth.sign_in(this_hub(), name=name, password=password, address=address)
 

@@ -87,6 +87,13 @@ def place(hub: OpenHub) -> Place:
 
 PAGES = {
     # visitor, stranger, maker, owner, operator
+    "/me": (302, 200, 200, 200, 200),
+    "/me/password": (302, 200, 200, 200, 200),
+    "/me/tokens": (302, 200, 200, 200, 200),
+    "/me/invitations": (302, 403, 403, 403, 200),
+    "/me/close": (302, 200, 200, 200, 200),
+    "/reset": (200, 200, 200, 200, 200),
+    "/confirm": (404, 404, 404, 404, 404),
     "/": (200, 200, 200, 200, 200),
     "/owner/{slug}": (404, 404, 404, 200, 404),
     "/owner/{slug}?version=main": (404, 404, 404, 200, 404),
@@ -105,6 +112,17 @@ PAGES = {
 }
 
 BUTTONS = {
+    "/me": (401, 303, 303, 303, 303),
+    "/me/mail": (401, 422, 422, 422, 422),
+    "/me/password": (401, 422, 422, 422, 422),
+    "/me/tokens": (401, 422, 422, 422, 422),
+    "/me/tokens/{printer}/revoke": (401, 404, 404, 404, 404),
+    "/me/invitations": (401, 403, 403, 403, 409),
+    "/me/invitations/{printer}/take-back": (401, 403, 403, 403, 303),
+    "/me/close": (401, 422, 422, 422, 422),
+    "/reset": (422, 422, 422, 422, 422),
+    "/reset/password": (404, 404, 404, 404, 404),
+    "/confirm": (404, 404, 404, 404, 404),
     "/make/{part}": (404, 404, 404, 422, 404),
     "/orders": (401, 422, 422, 422, 422),
     "/jobs/{job}/passed": (401, 404, 403, 409, 409),
@@ -144,11 +162,14 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "{job_id}": "{job}",
         "{printer_id}": "{printer}",
         "{part_id}": "{part}",
+        "{token_id}": "{printer}",  # no token has a printer's id
+        "{link_id}": "{printer}",
         "/workshops/{slug}": "/workshops/{workshop}",
         "/{owner}/{slug}": "/owner/{slug}",
     }
     elsewhere = {"/sign-in", "/sign-up", "/sign-out", "/jobs/{job}/{word}", "/language/{code}"}
     elsewhere.add("/static/built/{name}")
+    elsewhere.add("/me/sign-out-everywhere")  # test_people
     elsewhere |= {"/jobs/{job}/events", "/orders/{order}/events"}  # test_live: they do not end
     for rule in place.hub.app.url_map.iter_rules():
         if not rule.endpoint.startswith("web."):

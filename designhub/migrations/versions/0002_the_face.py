@@ -19,7 +19,11 @@ def upgrade() -> None:
 
 def _people() -> None:
     """Invitations, mail, notices."""
-    for name, kind in (("display", sa.String(80)), ("about", sa.Text()), ("language", sa.String(8))):
+    for name, kind in (
+        ("display", sa.String(80)),
+        ("about", sa.Text()),
+        ("language", sa.String(8)),
+    ):
         op.add_column("account", sa.Column(name, kind, server_default="", nullable=False))
     op.add_column("account", sa.Column("mail", sa.String(length=254), nullable=True))
     for name in ("sessions", "notices_seen"):
