@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotFound
 from printers.capability import Profile
-from printers.models import AgentRow, Bed, ChangeRow, PrinterRow, SpoolRow, WorkshopRow
+from printers.models import (
+    AgentRow,
+    Bed,
+    ChangeRow,
+    EnrolmentRow,
+    PrinterNoteRow,
+    PrinterRow,
+    SpoolRow,
+    WorkshopRow,
+)
 from printers.offer import Carriage, Loaded, Offer, Prices
 
 
@@ -41,7 +50,7 @@ def offers(
     """
     rows = session.scalars(
         select(PrinterRow)
-        .where(PrinterRow.id.in_(printers))
+        .where(PrinterRow.id.in_(printers), PrinterRow.removed_at.is_(None))
         .options(joinedload(PrinterRow.workshop), selectinload(PrinterRow.spools))
     )
     return [offer_of(row, reserved_mg=reserved_mg) for row in rows]
@@ -156,6 +165,45 @@ def printers_of(session: Session, agent_id: UUID) -> list[PrinterRow]:
             select(PrinterRow).where(PrinterRow.agent_id == agent_id).order_by(PrinterRow.name)
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView:
+    """An agent of a workshop and the printers it speaks for, by name."""
+
+    row: AgentRow
+    printers: list[str]
+
+
+def agents_of(session: Session, workshop_id: UUID) -> list[AgentView]:
+    """A workshop's agents that still have a token, the youngest first, by two statements."""
+    agents = session.scalars(
+        select(AgentRow)
+        .where(AgentRow.workshop_id == workshop_id, AgentRow.revoked_at.is_(None))
+        .order_by(AgentRow.created_at.desc(), AgentRow.id)
+    ).all()
+    names: dict[UUID | None, list[str]] = {}
+    for agent_id, name in session.execute(
+        select(PrinterRow.agent_id, PrinterRow.name)
+        .where(PrinterRow.workshop_id == workshop_id, PrinterRow.agent_id.is_not(None))
+        .order_by(PrinterRow.name)
+    ):
+        names.setdefault(agent_id, []).append(name)
+    return [AgentView(row=each, printers=names.get(each.id, [])) for each in agents]
+
+
+def enrolment(session: Session, enrolment_id: UUID, *, workshop_id: UUID) -> EnrolmentRow:
+    """A code that was made for a workshop. Raises NotFound."""
+    row = session.get(EnrolmentRow, enrolment_id)
+    if row is None or row.workshop_id != workshop_id:
+        raise NotFound("there is no such code of this workshop")
+    return row
+
+
+def notes_of(session: Session, printer_id: UUID, *, most: int = 30) -> list[PrinterNoteRow]:
+    """A printer's own record, the youngest line first."""
+    asked = select(PrinterNoteRow).where(PrinterNoteRow.printer_id == printer_id)
+    return list(session.scalars(asked.order_by(PrinterNoteRow.id.desc()).limit(most)))
 
 
 def unseen_since(session: Session, moment: datetime) -> list[PrinterRow]:

@@ -7,8 +7,9 @@ person's word clears it, never a state of the machine.
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import case, select, update
@@ -16,14 +17,27 @@ from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
 from printers.capability import MATERIALS, Profile
-from printers.models import AgentRow, Bed, ChangeRow, PrinterRow, SpoolRow, WorkshopRow
+from printers.hours import Hours
+from printers.models import (
+    AgentRow,
+    Bed,
+    ChangeRow,
+    PrinterNoteRow,
+    PrinterRow,
+    SpoolRow,
+    WorkshopRow,
+)
 from printers.offer import Carriage, Prices
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+NOT_SLUGS = frozenset({"new"})
+"""Words of the pages' own addresses below `/workshops`."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 AGENT_TOKEN = "dha_"  # noqa: S105 - the visible beginning of every agent's token
 MOST_SPOOL_MG = 20_000_000
 MOST_SLOTS = 16
+MOST_NOTE = 500
+MOST_ADDRESS = 500
 
 
 def create_workshop(
@@ -41,15 +55,13 @@ def create_workshop(
     prices: Prices,
     carriage: Iterable[Carriage],
     now: datetime,
+    hours: Hours | None = None,
+    address: str = "",
 ) -> WorkshopRow:
     """Open a workshop. Raises Invalid, or Conflict when the name is taken."""
-    if not SLUG.fullmatch(slug):
+    if not SLUG.fullmatch(slug) or slug in NOT_SLUGS:
         raise Invalid(f"{slug!r} cannot name a workshop: a-z, 0-9 and - inside, at most 64")
-    if not CURRENCY.fullmatch(currency):
-        raise Invalid(f"{currency!r} is not a currency code such as EUR")
-    ways = list(carriage)
-    if not ways:
-        raise Invalid("a workshop needs at least one way for a part to leave it")
+    ways = _ways(carriage)
     if session.scalar(select(WorkshopRow.id).where(WorkshopRow.slug == slug)) is not None:
         raise Conflict(f"there is a workshop {slug!r} already; choose another name")
     row = WorkshopRow(
@@ -61,27 +73,79 @@ def create_workshop(
         lon_udeg=lon_udeg,
         country=country,
         time_zone=time_zone,
-        currency=currency,
+        currency=_currency(currency),
         created_at=now,
         prices=prices.to_json(),
-        carriage=[each.to_json() for each in ways],
+        carriage=ways,
+        hours=None if hours is None else hours.to_json(),
+        address=_address(address),
     )
     session.add(row)
     session.flush()
     return row
 
 
+def change_workshop(
+    session: Session,
+    row: WorkshopRow,
+    *,
+    title: str,
+    place: str,
+    lat_udeg: int,
+    lon_udeg: int,
+    country: str,
+    time_zone: str,
+    currency: str,
+    prices: Prices,
+    carriage: Iterable[Carriage],
+    hours: Hours | None,
+    address: str,
+) -> None:
+    """Say anew what is true of a workshop; quotes given out before stay as they are.
+
+    Raises Invalid, or Conflict when the currency would change while spools are priced in it.
+    """
+    if _currency(currency) != row.currency and any(each.spools for each in row.printers):
+        raise Conflict(
+            f"spools are loaded with prices in {row.currency}: unload them, then change the"
+            " currency, then load them again at their new prices"
+        )
+    row.title = title.strip()[:200] or row.slug
+    row.place, row.country, row.time_zone = place, country, time_zone
+    row.lat_udeg, row.lon_udeg, row.currency = lat_udeg, lon_udeg, currency
+    row.prices, row.carriage = prices.to_json(), _ways(carriage)
+    row.hours = None if hours is None else hours.to_json()
+    row.address = _address(address)
+    session.flush()
+    for printer in row.printers:
+        touched(session, printer.id)
+
+
+def _ways(carriage: Iterable[Carriage]) -> list[Any]:
+    ways = [each.to_json() for each in carriage]
+    if not ways:
+        raise Invalid("a workshop needs at least one way for a part to leave it")
+    return ways
+
+
+def _currency(text: str) -> str:
+    if not CURRENCY.fullmatch(text):
+        raise Invalid(f"{text!r} is not a currency code such as EUR")
+    return text
+
+
+def _address(text: str) -> str | None:
+    said = text.strip()
+    if len(said) > MOST_ADDRESS:
+        raise Invalid(f"an address has at most {MOST_ADDRESS} characters")
+    return said or None
+
+
 def add_printer(
     session: Session, *, workshop: WorkshopRow, name: str, profile: Profile, now: datetime
 ) -> PrinterRow:
     """Add a printer. Its bed counts as occupied until a person has looked."""
-    if not SLUG.fullmatch(name):
-        raise Invalid(f"{name!r} cannot name a printer: a-z, 0-9 and - inside, at most 64")
-    taken = select(PrinterRow.id).where(
-        PrinterRow.workshop_id == workshop.id, PrinterRow.name == name
-    )
-    if session.scalar(taken) is not None:
-        raise Conflict(f"{workshop.slug} has a printer {name!r} already; choose another name")
+    _check_name(session, workshop, name)
     row = PrinterRow(
         workshop_id=workshop.id,
         name=name,
@@ -94,6 +158,39 @@ def add_printer(
     session.add(row)
     session.flush()
     return row
+
+
+def change_printer(
+    session: Session, row: PrinterRow, *, name: str, profile: Profile | None = None
+) -> None:
+    """Give a printer another name or profile. The caller has checked that no job was sliced for
+    the machine as it was (`router.care.change`). Raises Invalid, Conflict."""
+    if name != row.name:
+        _check_name(session, row.workshop, name)
+        row.name = name
+    if profile is not None:
+        row.profile = profile.as_json()
+    session.flush()
+    touched(session, row.id)
+
+
+def remove_printer(session: Session, row: PrinterRow, *, now: datetime) -> None:
+    """Take a printer out of every list. Its row stays, for orders name it; its name becomes free.
+    The caller has checked that nothing is owed of it (`router.care.remove`)."""
+    row.name = f"{row.name[:60]} (removed {row.id.hex[:6]})"
+    row.accepting, row.agent_id, row.removed_at = False, None, now
+    session.flush()
+    touched(session, row.id)
+
+
+def _check_name(session: Session, workshop: WorkshopRow, name: str) -> None:
+    if not SLUG.fullmatch(name):
+        raise Invalid(f"{name!r} cannot name a printer: a-z, 0-9 and - inside, at most 64")
+    taken = select(PrinterRow.id).where(
+        PrinterRow.workshop_id == workshop.id, PrinterRow.name == name
+    )
+    if session.scalar(taken) is not None:
+        raise Conflict(f"{workshop.slug} has a printer {name!r} already; choose another name")
 
 
 def load(
@@ -142,6 +239,22 @@ def load(
     return row
 
 
+def unload(session: Session, *, printer_id: UUID, slot: int) -> SpoolRow:
+    """Take the spool out of a slot. Jobs that reserved it wait for the same material and colour.
+
+    Raises NotFound when nothing is in it.
+    """
+    row = session.scalar(
+        select(SpoolRow).where(SpoolRow.printer_id == printer_id, SpoolRow.slot == slot)
+    )
+    if row is None:
+        raise NotFound(f"nothing is loaded in slot {slot}")
+    row.slot = None
+    session.flush()
+    touched(session, printer_id)
+    return row
+
+
 def take_filament(session: Session, *, spool_id: UUID, mg: int) -> None:
     """Take what a run used off its spool; never below zero, for the spool is only thought of."""
     left = case((SpoolRow.left_mg > mg, SpoolRow.left_mg - mg), else_=0)
@@ -149,14 +262,20 @@ def take_filament(session: Session, *, spool_id: UUID, mg: int) -> None:
 
 
 def enrol_agent(
-    session: Session, *, workshop_id: UUID, name: str, printers: Iterable[UUID], now: datetime
+    session: Session,
+    *,
+    workshop_id: UUID,
+    name: str,
+    printers: Iterable[UUID],
+    now: datetime,
+    token: str | None = None,
 ) -> tuple[AgentRow, str]:
     """Make an agent for printers of one workshop; its token is shown this once.
 
     A printer that another agent spoke for changes hands: the old agent's next word about it is
-    refused.
+    refused. An agent may bring a `token` of its own making (`printers.enrolment`).
     """
-    token = AGENT_TOKEN + secrets.token_urlsafe(32)
+    token = token or AGENT_TOKEN + secrets.token_urlsafe(32)
     row = AgentRow(
         workshop_id=workshop_id, name=name[:80], digest=token_digest(token), created_at=now
     )
@@ -165,7 +284,11 @@ def enrol_agent(
     for printer_id in printers:
         changed = session.execute(
             update(PrinterRow)
-            .where(PrinterRow.id == printer_id, PrinterRow.workshop_id == workshop_id)
+            .where(
+                PrinterRow.id == printer_id,
+                PrinterRow.workshop_id == workshop_id,
+                PrinterRow.removed_at.is_(None),
+            )
             .values(agent_id=row.id)
             .returning(PrinterRow.id)
         )
@@ -199,22 +322,64 @@ def occupied(session: Session, *, printer_id: UUID, now: datetime) -> None:
     )
 
 
-def cleared(session: Session, *, printer_id: UUID, now: datetime) -> None:
-    """A person says that the bed is empty and ready. The caller has checked that no run may be
-    moving on it (`router.jobs.clear_bed`)."""
-    session.execute(
+def cleared(session: Session, *, printer_id: UUID, now: datetime) -> bool:
+    """A person says that the bed is empty and ready; False when it was known already. The caller
+    has checked that no run may be moving on it (`router.jobs.clear_bed`)."""
+    changed = session.execute(
         update(PrinterRow)
         .where(PrinterRow.id == printer_id, PrinterRow.bed == Bed.OCCUPIED)
         .values(bed=Bed.CLEAR, bed_changed_at=now)
+        .returning(PrinterRow.id)
     )
+    return changed.scalar() is not None
 
 
-def set_accepting(session: Session, *, printer_id: UUID, accepting: bool) -> None:
-    """Let a printer take new work, or let it run dry."""
+def set_accepting(
+    session: Session, *, printer_id: UUID, accepting: bool, because: str = ""
+) -> None:
+    """Let a printer take new work, or let it run dry and say why."""
+    if len(because) > MOST_NOTE:
+        raise Invalid(f"say why in at most {MOST_NOTE} characters")
     session.execute(
-        update(PrinterRow).where(PrinterRow.id == printer_id).values(accepting=accepting)
+        update(PrinterRow)
+        .where(PrinterRow.id == printer_id)
+        .values(accepting=accepting, paused_because="" if accepting else because.strip())
     )
     touched(session, printer_id)
+
+
+def noted(
+    session: Session, *, printer_id: UUID, by: UUID, what: str, now: datetime, note: str = ""
+) -> None:
+    """Write a line into the printer's own record: who did what to it, and when."""
+    session.add(
+        PrinterNoteRow(printer_id=printer_id, at=now, by=by, what=what, note=note[:MOST_NOTE])
+    )
+
+
+def revoke_agent(
+    session: Session, *, workshop_id: UUID, agent_id: UUID, now: datetime
+) -> Sequence[UUID]:
+    """End an agent's token; its printers wait for another. Returns them. Raises NotFound."""
+    changed = session.execute(
+        update(AgentRow)
+        .where(
+            AgentRow.id == agent_id,
+            AgentRow.workshop_id == workshop_id,
+            AgentRow.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+        .returning(AgentRow.id)
+    )
+    if changed.scalar() is None:
+        raise NotFound("the workshop has no such agent, or it was revoked before")
+    freed = session.scalars(
+        update(PrinterRow)
+        .where(PrinterRow.agent_id == agent_id)
+        .values(agent_id=None)
+        .returning(PrinterRow.id)
+    )
+    return freed.all()
 
 
 def next_fence(session: Session, printer_id: UUID) -> int:

@@ -247,7 +247,8 @@ def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) ->
         else:
             say = "wait for its end, or cancel it"
         raise NotAllowed(f"run {on_it.id} of job {on_it.job_id} is {on_it.state}: {say}")
-    registry.cleared(session, printer_id=printer_id, now=now)
+    if registry.cleared(session, printer_id=printer_id, now=now):
+        registry.noted(session, printer_id=printer_id, by=by, what="bed.clear", now=now)
 
 
 def refused(session: Session, job: JobRow, *, reason: str, now: datetime) -> None:
