@@ -126,14 +126,16 @@ def workshop(session: Session, slug: str) -> WorkshopRow:
 
 
 def workshops(
-    session: Session, *, owner_id: UUID | None = None, most: int = 200
+    session: Session, *, owner_id: UUID | None = None, after: str = "", most: int = 200
 ) -> list[WorkshopRow]:
-    """Workshops by name, all or one owner's, with their printers."""
+    """Workshops by name, all or one owner's, with their printers; those after a name."""
     asked = select(WorkshopRow).options(
         selectinload(WorkshopRow.printers).selectinload(PrinterRow.spools)
     )
     if owner_id is not None:
         asked = asked.where(WorkshopRow.owner_id == owner_id)
+    if after:
+        asked = asked.where(WorkshopRow.slug > after)
     return list(session.scalars(asked.order_by(WorkshopRow.slug).limit(most)))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from basis.errors import NotFound
 from designs import queries as designs
 from printers import queries as printers
-from printers.models import PrinterRow, WorkshopRow
+from printers.models import PrinterRow, SpoolRow, WorkshopRow
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
 from router.states import OPEN, Job
 
@@ -124,6 +124,63 @@ def open_jobs(
         .limit(most)
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A job that a printer still owes, as its board shows it."""
+
+    job: JobRow
+    run: RunRow | None
+    """Its open run."""
+    part_id: int
+    maker_id: UUID
+    copies: int
+    mass_mg: int
+    duration_s: int
+    material: str
+    colour: str
+
+
+def owed_by(
+    session: Session, printer_ids: Collection[UUID], *, most: int = 1_000
+) -> dict[UUID, list[Owed]]:
+    """What each printer still owes: what is on it first, then as it waits. One statement."""
+    rows = session.execute(
+        select(
+            JobRow,
+            RunRow,
+            QuoteRow.part_id,
+            OrderRow.maker_id,
+            QuoteRow.copies,
+            func.coalesce(JobRow.mass_mg, QuoteRow.mass_mg),
+            func.coalesce(JobRow.duration_s, QuoteRow.duration_s),
+            SpoolRow.material,
+            SpoolRow.colour,
+        )
+        .join(OrderRow, OrderRow.id == JobRow.order_id)
+        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(SpoolRow, SpoolRow.id == QuoteRow.spool_id)
+        .outerjoin(RunRow, (RunRow.job_id == JobRow.id) & RunRow.state.in_(OPEN))
+        .where(JobRow.printer_id.in_(printer_ids), JobRow.state.in_(UNFINISHED))
+        .order_by(RunRow.id.is_(None), JobRow.ready_at, JobRow.created_at, JobRow.copy, JobRow.id)
+        .limit(most)
+    )
+    found: dict[UUID, list[Owed]] = {each: [] for each in printer_ids}
+    for job, run, part_id, maker_id, copies, mass_mg, duration_s, material, colour in rows:
+        owed = Owed(
+            job=job,
+            run=run,
+            part_id=part_id,
+            maker_id=maker_id,
+            copies=copies,
+            mass_mg=mass_mg,
+            duration_s=duration_s,
+            material=material,
+            colour=colour,
+        )
+        found[job.printer_id].append(owed)
+    return found
 
 
 def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:

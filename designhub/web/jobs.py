@@ -14,7 +14,7 @@ from designhub.api.jobs import VERBS, accept, fail, say
 from designhub.auth import Caller
 from designhub.hub import this_hub
 from designhub.web.job_words import moves
-from designhub.web.session import signed_in
+from designhub.web.session import own_path, signed_in
 from designs import queries as designs
 from router import queries
 from router.models import RunRow
@@ -109,15 +109,16 @@ def show(job_id: UUID) -> ResponseReturnValue:
 @signed_in
 def failed(job_id: UUID) -> ResponseReturnValue:
     """The part is not good."""
+    said = (request.form.get("reason", "").strip(), request.form.get("cause", "").strip())
     asked = schema.FailedAsk(
-        cause=request.form.get("cause", "")[:2_000],
+        cause=": ".join(text for text in said if text not in ("", "other"))[:2_000],
         job_at_fault="job_at_fault" in request.form,
         printer_at_fault="printer_at_fault" in request.form,
         again="again" in request.form,
     )
     with this_hub().database.writing() as session:
         fail(session, g.caller, job_id, asked)
-    return redirect(f"/jobs/{job_id}", 303)
+    return _back(job_id)
 
 
 @bp.post("/jobs/<uuid:job_id>/<word>")
@@ -128,7 +129,12 @@ def spoken(job_id: UUID, word: str) -> ResponseReturnValue:
         raise NotFound(f"nothing is done to a job by {word[:40]!r}")
     with this_hub().database.writing() as session:
         say(session, g.caller, job_id, word)
-    return redirect(f"/jobs/{job_id}", 303)
+    return _back(job_id)
+
+
+def _back(job_id: UUID) -> ResponseReturnValue:
+    """To the page the button was on: the job's own, or the board."""
+    return redirect(own_path(request.form.get("next", f"/jobs/{job_id}")), 303)
 
 
 def _open_run(story: JobStory) -> RunRow | None:

@@ -20,6 +20,7 @@ from designhub.web import (
     live,
     make,
     me,
+    printer,
     style,
     words,
     workshop,
@@ -42,6 +43,7 @@ MODULES = (
     jobs,
     live,
     workshop,
+    printer,
     book,
     docs,
 )

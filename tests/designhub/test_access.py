@@ -103,6 +103,10 @@ PAGES = {
     "/orders/{order}": (302, 404, 200, 404, 200),
     "/jobs/{job}": (302, 404, 200, 200, 200),
     "/workshops": (200, 200, 200, 200, 200),
+    "/me/printers": (302, 200, 200, 200, 200),
+    "/printers/{printer}": (200, 200, 200, 200, 200),
+    "/printers/{printer}/qr.svg": (302, 403, 403, 200, 200),
+    "/printers/{printer}/label": (302, 403, 403, 200, 200),
     "/workshops/{workshop}": (200, 200, 200, 200, 200),
     "/book": (200, 200, 200, 200, 200),
     "/book/entries.jsonl": (200, 200, 200, 200, 200),
@@ -132,6 +136,9 @@ BUTTONS = {
     "/jobs/{job}/received": (401, 404, 409, 409, 409),
     "/jobs/{job}/explode": (401, 404, 404, 404, 404),
     "/printers/{printer}/bed-clear": (401, 403, 403, 303, 303),
+    "/printers/{printer}/bed-undo": (401, 403, 403, 303, 303),
+    "/printers/{printer}/spools/{slot}/unload": (401, 403, 403, 303, 404),
+    "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open
     "/printers/{printer}/pause": (401, 403, 403, 303, 303),
     "/printers/{printer}/open": (401, 403, 403, 303, 303),
     "/printers/{printer}/spools": (401, 403, 403, 422, 422),
@@ -227,7 +234,7 @@ def test_the_queue_is_for_the_workshop(place: Place) -> None:
         assert str(place.job) not in page and "<form method" not in page.split("</header>")[1]
     for role in ("owner", "operator"):
         page = place.clients[role].get(path).text
-        assert str(place.job) in page and "Load a spool" in page
+        assert str(place.job) in page and "Load or unload a spool" in page
 
 
 def test_each_side_of_a_job_sees_its_own_buttons(place: Place) -> None:

@@ -1,0 +1,211 @@
+"""The board of a workshop: each printer as its owner needs it when standing before it.
+
+What is asked of a person comes before what goes on by itself; every card is made of rows that a
+fixed number of statements read, whatever the number of printers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from designhub import access
+from designhub.language import _, ngettext
+from designhub.web import printer_words, words
+from designs import queries as designs
+from printers.models import Bed, PrinterRow, SpoolRow
+from router import care
+from router.jobs import reserved_mg
+from router.queries import Owed, owed_by
+from router.states import LIVE, Job, Run
+
+TO_JUDGE = frozenset({Run.PRINTED, Run.UNKNOWN})
+SHOWN_QUEUE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a printer does, in words; `asks` when a person must do something about it."""
+
+    text: str
+    kind: str
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A job on a card."""
+
+    owed: Owed
+    design: str
+    part: str
+    maker: str
+    picture: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """A loaded spool, and what open jobs have reserved of it."""
+
+    row: SpoolRow
+    reserved_mg: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One printer on the board."""
+
+    printer: PrinterRow
+    state: State
+    current: Work | None
+    """What an agent holds, or what moves."""
+    judge: tuple[Work, ...]
+    """Prints that a person must look at."""
+    queue: tuple[Work, ...]
+    decide: tuple[Work, ...]
+    """Failed, or stopped because they need more than was quoted: the job's page asks."""
+    hand_over: tuple[Work, ...]
+    spools: tuple[Spool, ...]
+    wants: str
+    """The material that the first waiting job lacks, or nothing."""
+    may_clear: bool
+    may_undo: bool
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody must come."""
+        return self.state.asks or bool(self.judge or self.decide)
+
+
+def cards(
+    session: Session,
+    printers: Sequence[PrinterRow],
+    *,
+    reader_id: UUID,
+    now: datetime,
+    unseen_s: int,
+) -> list[Card]:
+    """The cards of some printers, in their order. Six statements, whatever their number."""
+    owed = owed_by(session, [each.id for each in printers])
+    everything = [each for several in owed.values() for each in several]
+    parts = {each.part_id for each in everything}
+    titles = designs.titles(session, parts)
+    pictured = designs.pictured(session, parts, reader_id=reader_id)
+    makers = access.names_of(session, {each.maker_id for each in everything})
+    reserved = reserved_mg(session)
+
+    def work(each: Owed) -> Work:
+        design, part = titles[each.part_id]
+        picture = f"/parts/{each.part_id}.png" if each.part_id in pictured else None
+        maker = makers[each.maker_id]
+        return Work(owed=each, design=design, part=part, maker=maker, picture=picture)
+
+    return [
+        _card(
+            printer,
+            [work(each) for each in owed[printer.id]],
+            spools=tuple(
+                Spool(row=spool, reserved_mg=reserved.get(spool.id, 0)) for spool in printer.spools
+            ),
+            now=now,
+            unseen_s=unseen_s,
+        )
+        for printer in printers
+    ]
+
+
+def _card(
+    printer: PrinterRow,
+    works: Sequence[Work],
+    *,
+    spools: tuple[Spool, ...],
+    now: datetime,
+    unseen_s: int,
+) -> Card:
+    runs = [(each, each.owed.run) for each in works if each.owed.run is not None]
+    judge = tuple(each for each, run in runs if run.state in TO_JUDGE)
+    current = next((each for each, run in runs if run.state not in TO_JUDGE), None)
+    waiting = tuple(each for each in works if each.owed.job.state in (Job.ORDERED, Job.READY))
+    moving = any(run.state in LIVE for _, run in runs)
+    since = any(run.leased_at >= printer.bed_changed_at for _, run in runs)
+    wants = _wants(waiting, spools)
+    return Card(
+        printer=printer,
+        state=_state(
+            printer,
+            current=current or (judge[0] if judge else None),
+            wants=wants,
+            waiting=len(waiting),
+            now=now,
+            unseen_s=unseen_s,
+        ),
+        current=current,
+        judge=judge,
+        queue=waiting,
+        decide=tuple(each for each in works if each.owed.job.state in (Job.FAILED, Job.ASKED)),
+        hand_over=tuple(each for each in works if each.owed.job.state is Job.PASSED),
+        spools=spools,
+        wants=wants,
+        may_clear=printer.bed is Bed.OCCUPIED and not moving,
+        may_undo=care.may_undo(printer, now=now) and not since,
+    )
+
+
+def _state(
+    printer: PrinterRow,
+    *,
+    current: Work | None,
+    wants: str,
+    waiting: int,
+    now: datetime,
+    unseen_s: int,
+) -> State:
+    """The first of these that is true: an agent never seen, a run, silence, what a person must
+    do, then rest."""
+    run = current.owed.run if current is not None else None
+    if run is not None:
+        text, kind = printer_words.RUNS[run.state]
+        asks = kind in ("warn", "bad")
+        return State(text=str(text), kind=kind, asks=asks)
+    if printer.seen_at is None:
+        return State(text=_("Not connected yet"), kind="warn", asks=True)
+    if not printer_words.is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
+        return State(text=_("Its agent is silent: is the board on?"), kind="bad", asks=True)
+    if printer.bed is Bed.OCCUPIED:
+        return State(text=_("Look at the bed: is it clear?"), kind="warn", asks=True)
+    if not printer.accepting:
+        return State(text=_("Paused: it takes nothing new"), kind="warn")
+    if not printer.spools:
+        return State(text=_("Nothing is loaded"), kind="warn", asks=True)
+    if wants:
+        return State(text=_("A job waits for material"), kind="warn", asks=True)
+    if waiting:
+        return State(
+            text=ngettext("%(n)s job is about to start", "%(n)s jobs wait for it", waiting),
+            kind="on",
+        )
+    return State(text=_("Free"), kind="good")
+
+
+def _wants(waiting: Sequence[Work], spools: Sequence[Spool]) -> str:
+    """The material of the first ready job, when no loaded spool has enough of it."""
+    first = next((each.owed for each in waiting if each.owed.job.state is Job.READY), None)
+    if first is None:
+        return ""
+    rows = (each.row for each in spools)
+    fits = any(
+        (row.material, row.colour) == (first.material, first.colour)
+        and row.left_mg >= first.mass_mg
+        for row in rows
+    )
+    if fits:
+        return ""
+    grams = words.grams(first.mass_mg)
+    return _(
+        "%(grams)s of %(material)s %(colour)s",
+        grams=grams,
+        material=first.material,
+        colour=first.colour,
+    )

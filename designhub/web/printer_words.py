@@ -1,0 +1,128 @@
+"""Printers, beds, agents, hours and prices in words for people. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from designhub.language import Lazy, _, lazy
+from designhub.web import words
+from printers.models import PrinterRow
+from printers.offer import Carriage, Mode, Prices
+from router.states import Run
+
+CARRIAGE: Mapping[Mode, Lazy] = {
+    Mode.FOOT: lazy("You fetch it on foot"),
+    Mode.BICYCLE: lazy("You fetch it by bicycle"),
+    Mode.CAR: lazy("You fetch it by car"),
+    Mode.PARCEL: lazy("It is sent as a parcel"),
+}
+
+DAYS: Mapping[str, Lazy] = {
+    "mon": lazy("Monday"),
+    "tue": lazy("Tuesday"),
+    "wed": lazy("Wednesday"),
+    "thu": lazy("Thursday"),
+    "fri": lazy("Friday"),
+    "sat": lazy("Saturday"),
+    "sun": lazy("Sunday"),
+}
+
+NOTES: Mapping[str, Lazy] = {
+    "bed.clear": lazy("The bed is clear"),
+    "bed.undone": lazy("The bed is not clear after all"),
+    "paused": lazy("Paused"),
+    "opened": lazy("Takes new work again"),
+    "loaded": lazy("Loaded a spool"),
+    "unloaded": lazy("Took a spool out"),
+    "changed": lazy("Changed what the machine is"),
+    "renamed": lazy("Renamed"),
+    "removed": lazy("Removed"),
+}
+
+CAUSES: Mapping[str, Lazy] = {
+    "came off the bed": lazy("It came off the bed"),
+    "tangled, no part": lazy("Tangled plastic instead of a part"),
+    "layers shifted": lazy("Its layers shifted"),
+    "rough surface": lazy("Its surface is too rough"),
+    "filament jammed or ended": lazy("The filament jammed or ended"),
+    "broke when taken off": lazy("It broke when it was taken off"),
+    "wrong size": lazy("Its size is wrong"),
+    "never started": lazy("It never started"),
+    "other": lazy("Something else, said below"),
+}
+"""Why a print failed: what is kept, and how a person reads it."""
+
+RUNS: Mapping[Run, tuple[Lazy, str]] = {
+    Run.LEASED: (lazy("Getting ready"), "on"),
+    Run.PERMITTED: (lazy("Starting"), "on"),
+    Run.PRINTING: (lazy("Printing"), "on"),
+    Run.PAUSED: (lazy("The machine paused: look at it"), "warn"),
+    Run.UNKNOWN: (lazy("Nobody knows what became of it: go and look"), "bad"),
+    Run.PRINTED: (lazy("Printed: look at the part"), "warn"),
+}
+"""A printer's state while a run is open on it, with the kind of its badge."""
+
+
+def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:
+    """What is known of the agent beside a printer."""
+    if at is None:
+        return _("Its agent never reported.")
+    if (now - at).total_seconds() > unseen_s:
+        return _("Its agent is silent since %(moment)s.", moment=words.moment(at))
+    return _("Its agent reported %(ago)s.", ago=words.ago(at, now))
+
+
+def is_seen(at: datetime | None, *, now: datetime, unseen_s: int) -> bool:
+    """Whether a printer's agent spoke lately."""
+    return at is not None and (now - at).total_seconds() <= unseen_s
+
+
+def public_state(
+    printer: PrinterRow, *, busy: bool, waiting: int, now: datetime, unseen_s: int
+) -> tuple[str, str]:
+    """A printer's state as a maker needs it, and the kind of its badge."""
+    if not is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
+        return _("Not reachable now"), "warn"
+    if not printer.accepting:
+        return _("Takes no new work now"), "warn"
+    if busy or waiting:
+        return _("Busy"), "on"
+    return _("Free"), "good"
+
+
+def way(each: Carriage, currency: str) -> str:
+    """One way a part can leave, with what it costs."""
+    if each.base_minor and each.per_km_minor:
+        cost = _(
+            "%(base)s and %(rate)s for each kilometre",
+            base=words.money(each.base_minor, currency),
+            rate=words.money(each.per_km_minor, currency),
+        )
+    elif each.base_minor:
+        cost = words.money(each.base_minor, currency)
+    elif each.per_km_minor:
+        rate = words.money(each.per_km_minor, currency)
+        cost = _("%(rate)s for each kilometre", rate=rate)
+    else:
+        cost = _("costs nothing here")
+    said = CARRIAGE[each.mode]
+    reach = words.distance(each.most_km * 1_000)
+    return _("%(way)s, up to %(reach)s: %(cost)s", way=said, reach=reach, cost=cost)
+
+
+def prices(said: Prices, currency: str) -> list[str]:
+    """What a workshop asks for, a sentence for each line of a price."""
+    return [
+        _(
+            "%(price)s for each hour that the machine prints.",
+            price=words.money(said.per_hour_minor, currency),
+        ),
+        _(
+            "%(price)s for each copy: setting up, taking off and looking at it.",
+            price=words.money(said.labour_minor, currency),
+        ),
+        _("The material by its weight, at the price of the spool that is loaded."),
+        _(
+            "%(share)s of all this goes to the people behind the design.",
+            share=words.share(said.contribution_bp),
+        ),
+    ]
