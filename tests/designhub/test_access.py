@@ -42,6 +42,7 @@ class Place:
             job=self.job,
             workshop=self.workshop,
             printer=self.shop.printer,
+            slot=0,
         )
 
 
