@@ -137,7 +137,7 @@ BUTTONS = {
     "/jobs/{job}/received": (401, 404, 409, 409, 409),
     "/jobs/{job}/explode": (401, 404, 404, 404, 404),
     "/printers/{printer}/bed-clear": (401, 403, 403, 303, 303),
-    "/printers/{printer}/bed-undo": (401, 403, 403, 303, 303),
+    "/printers/{printer}/bed-undo": (401, 403, 403, 409, 409),  # it is over a minute ago
     "/printers/{printer}/spools/{slot}/unload": (401, 403, 403, 303, 404),
     "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open
     "/printers/{printer}/pause": (401, 403, 403, 303, 303),
