@@ -1,15 +1,18 @@
 // <time datetime>: a moment in UTC becomes one in the reader's own zone and way of writing.
+import { each } from "./each.js";
 
-const locale = document.documentElement.lang || undefined;
-const written = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
+const page = document.documentElement.lang;
+// "en-GB" of the browser says more than "en" of the page, but not another language.
+const locale = navigator.languages.find((code) => code.split("-")[0] === page) ?? page;
+const written = new Intl.DateTimeFormat(locale || undefined, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(locale || undefined, { dateStyle: "full", timeStyle: "long" });
 
 export function install(root) {
-  for (const element of root.querySelectorAll("time[datetime]:not([data-said])")) {
+  each(root, "time[datetime]:not([data-said])", (element) => {
     const at = new Date(element.dateTime);
-    if (Number.isNaN(at.getTime()) || !element.dateTime.includes("T")) continue;
+    if (!element.dateTime.includes("T") || Number.isNaN(at.getTime())) return;
     element.dataset.said = element.textContent;
     element.textContent = written.format(at);
     element.title = exact.format(at);
-  }
+  });
 }
