@@ -34,6 +34,14 @@ def analyse_version(version_id: int) -> None:
     )
 
 
+def make_model(mesh_id: int) -> None:
+    """Make the model of a mesh that was measured before there were models."""
+    hub = _hub()
+    publishing.make_model(
+        mesh_id, database=hub.database, blobs=hub.blobs, scratch=hub.settings.scratch_dir
+    )
+
+
 def slice_job(job_id: str) -> None:
     """Slice one ordered job."""
     hub = _hub()
@@ -53,7 +61,7 @@ def send_mail(mail_id: int) -> None:
 
 def register(queue: Queue) -> None:
     """Let a queue know the side work: in the server that asks for it, and in the worker."""
-    for task in (analyse_version, slice_job, send_mail):
+    for task in (analyse_version, make_model, slice_job, send_mail):
         queue.register(task)
 
 
@@ -89,6 +97,7 @@ class Worker:
         with hub.database.reading() as session:
             late = versions.refs_due(session)
             measured = publishing.due(session)
+            modelled = publishing.models_due(session)
             sliced = slicing.due(session)
             owed = mail.due(session, now=clock.now())
         for design_id in late:
@@ -103,6 +112,8 @@ class Worker:
             hub.queue.soon(slice_job, str(job_id))
         for mail_id in owed:
             hub.queue.soon(send_mail, mail_id)
+        for mesh_id in modelled:
+            hub.queue.soon(make_model, mesh_id)
 
     def expire(self) -> None:
         """End leases that ran out."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from basis import jail
 from basis.errors import HubError, Unavailable
+from designs import glb
 from designs.facts import FileLimits, MeshFacts
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ EACH_CPU_S = 3  # more for every further file of a batch
 WALL = 1.5  # wall time over cpu time, and at least 10 s over it
 STL_BYTES = 300_000_000  # five million triangles and some
 PNG_BYTES = 4_000_000
+MODEL_BYTES = glb.MOST_BYTES
 MACHINE_SAYS = ("failed to execute", "bwrap:", "ModuleNotFoundError", "No space left on device")
 PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -52,12 +54,13 @@ WHY: Mapping[jail.How, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A mesh that can be made. `stl` and `picture` are plain files below the job folder."""
+    """A mesh that can be made, with plain files below the job folder."""
 
     name: str
     facts: MeshFacts
     stl: Path  # binary, mm, right side out, lowest point at z = 0: the only thing ever sliced
     picture: Path | None  # PNG; None when there is nothing to be seen
+    model: Path | None  # glTF packed by gzip, to be looked at; None when it is too much for that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +179,13 @@ def _result(name: str, part: Mapping[str, Any], folder: Path, number: int) -> Me
         picture = None
     elif not 0 < jail.size_of_result(folder, f"{number}.png") <= PNG_BYTES:
         raise ValueError(f"{number}.png is no picture")
-    return Measured(name=name, facts=facts, stl=stl, picture=picture)
+    model: Path | None = None
+    if part["model"]:
+        model = folder / f"{number}.glb.gz"
+        if jail.size_of_result(folder, model.name) > MODEL_BYTES:
+            raise ValueError(f"{model.name} is too large")
+        glb.check_packed(model.read_bytes())
+    return Measured(name=name, facts=facts, stl=stl, picture=picture, model=model)
 
 
 def _insist_on_machine(said: str) -> None:

@@ -104,7 +104,8 @@ def _indexed(corners: Corners) -> _Indexed:
 
 def _whole(faces: NDArray[np.uint32]) -> NDArray[np.uint32]:
     a, b, c = faces[:, 0], faces[:, 1], faces[:, 2]
-    return faces[(a != b) & (b != c) & (c != a)]
+    whole: NDArray[np.uint32] = faces[(a != b) & (b != c) & (c != a)]
+    return whole
 
 
 def _thinned(mesh: _Indexed, box: Box, most: int) -> _Indexed:

@@ -1,8 +1,9 @@
 """The child that reads strangers' mesh files: `designs.analysis` starts it in a jail.
 
 For each file name it is given, in the order given, it reads the file in the working directory and
-leaves `<number>.stl`, the mesh as it is sliced, and `<number>.png` beside it. Its answer is one
-JSON object on stdout: `{"parts": [{"facts": …} or {"refusal": code, "text": sentence}, …]}`.
+leaves `<number>.stl`, the mesh as it is sliced, and beside it `<number>.png` and `<number>.glb.gz`,
+a picture and a model to look at. Its answer is one JSON object on stdout: `{"parts": [{"facts": …,
+"model": whether there is one} or {"refusal": code, "text": sentence}, …]}`.
 """
 
 import json
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from designs.facts import FileLimits
+from designs.glb import packed_glb
 from designs.mesh import MeshRefused, canonical, facts_of
 from designs.preview import picture
 from designs.readers import Read, read
 from designs.stl import stl_pieces
+from designs.topology import Corners
 
 
 def main(arguments: list[str]) -> None:
@@ -41,7 +44,16 @@ def measured(path: Path, number: int, limits: FileLimits) -> dict[str, Any]:
         Path(f"{number}.png").write_bytes(picture(corners, both_sides=not facts.watertight))
     except MeshRefused as refused:
         answer["warnings"].append({"code": refused.code, "text": str(refused)})
-    return {"facts": answer}
+    return {"facts": answer, "model": _modelled(corners, number)}
+
+
+def _modelled(corners: Corners, number: int) -> bool:
+    """Write the model to look at. A part that is too much for it is measured all the same."""
+    try:
+        Path(f"{number}.glb.gz").write_bytes(packed_glb(corners))
+    except (MeshRefused, MemoryError):
+        return False
+    return True
 
 
 def _read(path: Path, limits: FileLimits) -> Read:

@@ -132,6 +132,7 @@ class MeshRow(Base):
             "(analysis = 'done') = (facts IS NOT NULL AND stl_sha256 IS NOT NULL)", name="facts"
         ),
         CheckConstraint("(analysis = 'refused') = (refusal IS NOT NULL)", name="refusal"),
+        Index("mesh_model_due", "id", **only_where("analysis = 'done' AND glb_sha256 IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -150,6 +151,9 @@ class MeshRow(Base):
     stl_sha256: Mapped[str | None] = mapped_column(String(64))
     """The binary STL that we wrote from its checked triangles: the only thing ever sliced."""
     picture_sha256: Mapped[str | None] = mapped_column(String(64))
+    glb_sha256: Mapped[str | None] = mapped_column(String(64))
+    """A model to look at (`designs.glb`), packed by gzip. None: not made yet, the sweep does it;
+    empty: it cannot be made."""
 
 
 class WordRow(Base):

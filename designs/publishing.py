@@ -7,6 +7,7 @@ measured once, whatever number of versions holds it.
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from basis.blobs import Blobs
 from basis.db import Database
 from basis.errors import NotFound, TooLarge
 from designs import catalogue, manifest, versions
-from designs.analysis import Measured, Refused, measure
+from designs.analysis import MODEL_BYTES, Measured, Refused, measure
 from designs.facts import READER
 from designs.manifest import Manifest
 from designs.models import Analysis, DesignRow, MeshRow, PartRow, VersionRow
@@ -26,6 +27,7 @@ from designs.objects import Entry
 from designs.store import Store
 
 MOST_PARTS = 200
+MODELS_AT_ONCE = 20
 MOST_TEXT_BYTES = 1 << 20
 MOST_MESH_BYTES = 256 << 20
 MOST_STL_BYTES = 512 << 20
@@ -53,6 +55,7 @@ class _Kept:
     result: Measured | Refused
     stl_sha256: str | None
     picture_sha256: str | None
+    glb_sha256: str | None
 
 
 def due(session: Session) -> list[int]:
@@ -102,6 +105,34 @@ def analyse_version(
     kept = _measured(store, design.id, fresh, blobs=blobs, scratch=scratch)
     with database.writing() as session:
         _publish(session, version_id, found, kept, now=now)
+
+
+def models_due(session: Session) -> list[int]:
+    """Meshes that were measured before models were made of them; some at a time."""
+    asked = select(MeshRow.id).where(
+        MeshRow.analysis == Analysis.DONE, MeshRow.reader == READER, MeshRow.glb_sha256.is_(None)
+    )
+    return list(session.scalars(asked.order_by(MeshRow.id.desc()).limit(MODELS_AT_ONCE)))
+
+
+def make_model(mesh_id: int, *, database: Database, blobs: Blobs, scratch: Path) -> None:
+    """Make the model of one mesh from what is sliced of it. Running it twice is harmless."""
+    with database.reading() as session:
+        row = session.get(MeshRow, mesh_id)
+        if row is None or row.stl_sha256 is None or row.glb_sha256 is not None:
+            return
+        stl_sha256 = row.stl_sha256
+    model = ""
+    with (
+        suppress(NotFound),  # a file that was lost: nothing is made of it, now or later
+        tempfile.TemporaryDirectory(prefix="model-", dir=scratch) as name,
+    ):
+        stl = blobs.path(stl_sha256)
+        [result] = measure([("mesh.stl", stl)], folder=Path(name) / "results")
+        if isinstance(result, Measured):
+            model = _kept_model(blobs, result)
+    with database.writing() as session:
+        session.get_one(MeshRow, mesh_id).glb_sha256 = model
 
 
 def _read(store: Store, design: DesignRow, commit: str) -> _Found:
@@ -208,12 +239,19 @@ def _measured(
 
 def _kept(blobs: Blobs, entry: Entry, result: Measured | Refused) -> _Kept:
     if isinstance(result, Refused):
-        return _Kept(entry, result, None, None)
+        return _Kept(entry, result, None, None, None)
     stl = blobs.put_file(result.stl, most_bytes=MOST_STL_BYTES).sha256
     picture = None
     if result.picture is not None:
         picture = blobs.put_file(result.picture, most_bytes=MOST_TEXT_BYTES).sha256
-    return _Kept(entry, result, stl, picture)
+    return _Kept(entry, result, stl, picture, _kept_model(blobs, result))
+
+
+def _kept_model(blobs: Blobs, result: Measured) -> str:
+    """Its sha256, or nothing when it cannot be made."""
+    if result.model is None:
+        return ""
+    return blobs.put_file(result.model, most_bytes=MODEL_BYTES).sha256
 
 
 def _publish(
@@ -273,6 +311,7 @@ def _mesh_row(session: Session, key: tuple[str, str], each: _Kept) -> int:
         row.analysis = Analysis.DONE
         row.facts = each.result.facts.to_json()
         row.stl_sha256, row.picture_sha256 = each.stl_sha256, each.picture_sha256
+        row.glb_sha256 = each.glb_sha256
     session.add(row)
     session.flush()
     return row.id

@@ -1,5 +1,6 @@
 """The child that measures: real files, real walls, and every way a file can end it."""
 
+import gzip
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +30,13 @@ def test_a_mesh_comes_back_with_facts_a_canonical_stl_and_a_picture(tmp_path: Pa
     assert part.picture is not None
     with Image.open(part.picture) as image:
         assert image.size == (512, 512)
-    assert sorted(path.name for path in part.stl.parent.iterdir()) == ["0.png", "0.stl"]
+    assert sorted(path.name for path in part.stl.parent.iterdir()) == [
+        "0.glb.gz",
+        "0.png",
+        "0.stl",
+    ]
+    assert part.model is not None
+    assert gzip.decompress(part.model.read_bytes())[:4] == b"glTF"
 
 
 def test_files_are_taken_from_disk_and_left_alone(tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def _people() -> None:
 
 def _designs() -> None:
     """Models for the viewer, designs made by upload."""
+    op.add_column("mesh", sa.Column("glb_sha256", sa.String(length=64), nullable=True))
+    due = sa.text("analysis = 'done' AND glb_sha256 IS NULL")
+    op.create_index("mesh_model_due", "mesh", ["id"], sqlite_where=due, postgresql_where=due)
 
 
 def _printers() -> None:
