@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -40,6 +41,8 @@ class PrinterWork:
     job: UUID | None
     run_state: str | None
     waiting: int
+    permit_until: datetime | None
+    """Until when its agent may start something, even for a run that a person ended; maybe past."""
 
 
 def job_story(session: Session, job_id: UUID) -> JobStory:
@@ -191,19 +194,23 @@ def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, Print
         .group_by(JobRow.printer_id)
     )
     waiting = dict(session.execute(ready).all())
-    busy = {
-        run.printer_id: run
-        for run in session.scalars(
-            select(RunRow)
-            .where(RunRow.printer_id.in_(printer_ids), RunRow.state.in_(OPEN))
-            .order_by(RunRow.fence)
-        )
-    }
+    asked = select(RunRow).where(
+        RunRow.printer_id.in_(printer_ids),
+        or_(RunRow.state.in_(OPEN), RunRow.permit_until.is_not(None)),
+    )
+    busy: dict[UUID, RunRow] = {}
+    permits: dict[UUID, datetime] = {}
+    for run in session.scalars(asked.order_by(RunRow.fence)):
+        if run.state in OPEN:
+            busy[run.printer_id] = run
+        if run.permit_until is not None:
+            permits[run.printer_id] = run.permit_until
     return {
         printer: PrinterWork(
             job=busy[printer].job_id if printer in busy else None,
             run_state=busy[printer].state.value if printer in busy else None,
             waiting=waiting.get(printer, 0),
+            permit_until=permits.get(printer),
         )
         for printer in printer_ids
     }

@@ -320,7 +320,7 @@ class Workshop(RuleBasedStateMachine):
 
     @invariant()
     def rows_are_as_they_must_be(self) -> None:
-        """I1, I2, I4, I7, I8, I11 and I12, as far as rows can tell."""
+        """I1, I2, I3, I4, I7, I8, I11 and I12, as far as rows can tell."""
         with self.database.reading() as session:
             runs = list(session.execute(select(RunRow.__table__).order_by(RunRow.fence)))
             found = {job.id: job for job in session.execute(select(JobRow.__table__))}
@@ -332,6 +332,9 @@ class Workshop(RuleBasedStateMachine):
         assert len({run.job_id for run in live}) == len(live)
         for run in live:
             assert printers[run.printer_id].bed is Bed.OCCUPIED  # I12
+        for run in runs:
+            if run.permit_until is not None and run.permit_until > self.world.now:
+                assert printers[run.printer_id].bed is Bed.OCCUPIED  # I3: it may still be used
         opened = Counter(run.job_id for run in runs if run.state in OPEN)
         for job in found.values():
             assert opened[job.id] == (job.state is Job.ASSIGNED)
