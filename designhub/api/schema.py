@@ -529,7 +529,7 @@ class BookEntry(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookEntries(Message):
-    """One page of the book; `next` is the `after` of the following one."""
+    """One page of the book, the newest first; `next` is the `before` of the following one."""
 
     entries: list[BookEntry]
     next: int | None

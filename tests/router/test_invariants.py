@@ -461,6 +461,13 @@ class Eventful(Workshop):
         self.somebody_speaks_with_an_old_fence(FIRST)
 
     @rule()
+    def a_person_gives_up_what_may_still_start(self) -> None:
+        self.work(FIRST._replace(number=STAGES.index(What.PERMITTED)))
+        self.time_passes(FIRST._replace(number=1))
+        self.somebody_presses_a_button(FIRST._replace(number=BUTTONS.index("failed")))
+        self.somebody_clears_the_bed(FIRST)
+
+    @rule()
     def the_print_ends_and_is_taken_off(self) -> None:
         self.a_print_ends(FIRST)
         self.work(FIRST._replace(number=STAGES.index(What.DONE)))
@@ -540,6 +547,16 @@ def test_it_is_found_when_agents_forget_their_intent() -> None:
 def test_it_is_found_when_a_bed_is_cleared_under_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def clear(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
         registry.cleared(session, printer_id=printer_id, now=now)
+
+    monkeypatch.setattr(jobs, "clear_bed", clear)
+    must_break()
+
+
+def test_it_is_found_when_a_bed_is_cleared_under_a_permit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clear(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
+        live = select(RunRow).where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
+        if session.scalar(live) is None:
+            registry.cleared(session, printer_id=printer_id, now=now)
 
     monkeypatch.setattr(jobs, "clear_bed", clear)
     must_break()
