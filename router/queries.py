@@ -41,8 +41,6 @@ class PrinterWork:
     job: UUID | None
     run_state: str | None
     waiting: int
-    permit_until: datetime | None
-    """Until when its agent may start something, even for a run that a person ended; maybe past."""
 
 
 def job_story(session: Session, job_id: UUID) -> JobStory:
@@ -186,6 +184,18 @@ def owed_by(
     return found
 
 
+def permits_out(
+    session: Session, printer_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, datetime]:
+    """Until when something may still be started, for the printers where a permit is out: also by a
+    run that a person ended, for its agent may not know."""
+    asked = select(RunRow.printer_id, RunRow.permit_until).where(
+        RunRow.printer_id.in_(printer_ids), RunRow.permit_until > now
+    )
+    found = session.execute(asked.order_by(RunRow.permit_until))
+    return {printer: until for printer, until in found if until is not None}
+
+
 def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:
     """What each printer works on (its youngest open run) and how many jobs are ready for it."""
     ready = (
@@ -194,23 +204,19 @@ def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, Print
         .group_by(JobRow.printer_id)
     )
     waiting = dict(session.execute(ready).all())
-    asked = select(RunRow).where(
-        RunRow.printer_id.in_(printer_ids),
-        or_(RunRow.state.in_(OPEN), RunRow.permit_until.is_not(None)),
-    )
-    busy: dict[UUID, RunRow] = {}
-    permits: dict[UUID, datetime] = {}
-    for run in session.scalars(asked.order_by(RunRow.fence)):
-        if run.state in OPEN:
-            busy[run.printer_id] = run
-        if run.permit_until is not None:
-            permits[run.printer_id] = run.permit_until
+    busy = {
+        run.printer_id: run
+        for run in session.scalars(
+            select(RunRow)
+            .where(RunRow.printer_id.in_(printer_ids), RunRow.state.in_(OPEN))
+            .order_by(RunRow.fence)
+        )
+    }
     return {
         printer: PrinterWork(
             job=busy[printer].job_id if printer in busy else None,
             run_state=busy[printer].state.value if printer in busy else None,
             waiting=waiting.get(printer, 0),
-            permit_until=permits.get(printer),
         )
         for printer in printer_ids
     }

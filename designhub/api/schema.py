@@ -427,9 +427,10 @@ class SpoolAsk(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterChange(Message):
-    """Let a printer take new work, or let it run dry."""
+    """Let a printer take new work, or let it run dry, and say why for everybody to read."""
 
     accepting: bool
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

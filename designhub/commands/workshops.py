@@ -267,15 +267,16 @@ def load(
 
 @printer.command()
 @click.argument("printer", metavar="WORKSHOP/PRINTER")
+@click.option("--because", default="", help="Why, for everybody to read.")
 @hub_options
 @json_option
-def pause(api: HubApi, printer: str, as_json: bool) -> None:
+def pause(api: HubApi, printer: str, because: str, as_json: bool) -> None:
     """Finish what it has, and take nothing new.
 
     \b
-    designhub printer pause atelier/ender
+    designhub printer pause atelier/ender --because "new nozzle on Monday"
     """
-    _put(_accept(api, printer, accepting=False), as_json)
+    _put(_accept(api, printer, accepting=False, because=because), as_json)
 
 
 @printer.command("open")
@@ -291,8 +292,8 @@ def reopen(api: HubApi, printer: str, as_json: bool) -> None:
     _put(_accept(api, printer, accepting=True), as_json)
 
 
-def _accept(api: HubApi, printer: str, *, accepting: bool) -> schema.Printer:
-    asked = schema.PrinterChange(accepting=accepting)
+def _accept(api: HubApi, printer: str, *, accepting: bool, because: str = "") -> schema.Printer:
+    asked = schema.PrinterChange(accepting=accepting, because=because)
     return api.ask(schema.Printer, "PATCH", f"/printers/{printer_id(api, printer)}", asked)
 
 

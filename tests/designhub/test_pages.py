@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from designs.publishing import analyse_version
 from designs.versions import read_refs
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Mode
+from printers.protocol import ReportEvent
+from router import lease
 from router.states import Job
 from tests.support import builders, solids
 from tests.support.builders import NOW, Shop
@@ -406,6 +409,27 @@ def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -
     assert f"{printer}/bed-clear" in owner.get(path).text
     assert owner.form(f"{printer}/bed-clear").status_code == 303
     assert f"{printer}/bed-clear" not in owner.get(path).text
+
+
+def test_the_bed_waits_for_a_permit_that_is_out(hub: OpenHub, shop: Shop) -> None:
+    """The agent fell silent, a person gave the run up: it may begin all the same."""
+    (job,), now = hub.ordered(shop), clock.now()
+    silent = now - timedelta(seconds=builders.LEASE_S + 1)
+    with hub.hub.database.writing() as session:
+        run = builders.take(session, shop, now=silent)
+        assert run is not None
+        builders.permit(session, shop, run, now=silent)
+        lease.expire(session, now=now)
+    owner, printer = hub.client("owner"), f"/printers/{shop.printer}"
+    assert owner.form(f"/jobs/{job}/failed", cause="nothing there").status_code == 303
+    page = owner.get(printer).text
+    assert f"{printer}/bed-clear" not in page and "A start permit is still out" in page
+    refused = owner.form(f"{printer}/bed-clear")
+    assert refused.status_code == 409 and "its agent may start it until" in refused.text
+    with hub.hub.database.writing() as session:
+        builders.report(session, shop, run, ReportEvent.NEVER_STARTED, now=now)
+    assert f"{printer}/bed-clear" in owner.get(printer).text
+    assert owner.form(f"{printer}/bed-clear").status_code == 303
 
 
 def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
