@@ -8,11 +8,15 @@ from flask import Blueprint, Response, session
 from designhub.hub import base_url
 from designhub.language import LANGUAGES, spoken
 from designhub.web import (
+    about,
     assets,
     book,
     book_words,
+    browse,
     designs,
     docs,
+    feeds,
+    home,
     job_words,
     jobs,
     joining,
@@ -36,6 +40,10 @@ MODULES = (
     joining,
     me,
     language,
+    home,
+    browse,
+    about,
+    feeds,
     style,
     assets,
     designs,

@@ -130,7 +130,9 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         order = session.connection().exec_driver_sql("SELECT id FROM customer_order").scalar()
     return {
         "home": "/",
-        "search": "/?q=design",
+        "search": "/designs?q=design&fits=200x200x200&licence=CC0-1.0",
+        "found nothing": "/designs?q=x+nothing+at+all",
+        "designs": "/designs?sort=name",
         "design": f"/owner/{slug}",
         "make": f"/make/{shop.part.part_id}",
         "orders": "/orders",
@@ -139,6 +141,7 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         "workshops": "/workshops",
         "workshop": f"/workshops/{workshop}",
         "book": "/book",
+        "about": "/about",
         "errors": "/docs/errors",
         "sign-in": "/sign-in",
         "sign-up": "/sign-up",
@@ -191,7 +194,7 @@ def test_nothing_said_by_people_becomes_markup(hub: OpenHub, shop: Shop) -> None
                 check_shape(answer.text, name)
         answer = client.form(f"/make/{shop.part.part_id}", place=EVIL, colour=EVIL)
         assert answer.status_code == 404 and "<script>" not in answer.text
-    search = hub.client().get("/", query_string={"q": EVIL})
+    search = hub.client().get("/designs", query_string={"q": EVIL})
     assert "<script>" not in search.text and "&lt;script&gt;" in search.text
 
 
@@ -480,7 +483,7 @@ def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     assert client.get("/ada/lamp?version=v9").status_code == 404
     picture = re.findall(r'src="(/parts/\d+\.png)"', page)[0]
     assert client.get(picture).data.startswith(b"\x89PNG")
-    assert picture in client.get("/?q=lamp").text
+    assert picture in client.get("/designs?q=lamp").text
 
 
 def test_the_book_is_taken_away_in_pieces_and_verified_without_the_hub(
@@ -543,7 +546,7 @@ def test_a_failure_of_the_hub_says_so_without_its_inside(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr("designs.queries.search", broken)
+    monkeypatch.setattr("designs.finding.find", broken)
     answer = hub.client().get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text and "The hub failed" in answer.text
