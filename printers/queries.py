@@ -24,6 +24,9 @@ from printers.models import (
 )
 from printers.offer import Carriage, Loaded, Offer, Prices
 
+MOST_LOADED = 500
+"""Kinds of filament that are listed for a choice."""
+
 
 def change_number(session: Session) -> int:
     """The number of the last change that routing must know; 0 before the first."""
@@ -139,16 +142,6 @@ def workshops(
     return list(session.scalars(asked.order_by(WorkshopRow.slug).limit(most)))
 
 
-def whereabouts(session: Session, *, most: int) -> list[tuple[str, str, str]]:
-    """(name in its address, title, place) of workshops, the youngest first."""
-    rows = session.execute(
-        select(WorkshopRow.slug, WorkshopRow.title, WorkshopRow.place)
-        .order_by(WorkshopRow.created_at.desc(), WorkshopRow.slug)
-        .limit(most)
-    )
-    return [(row[0], row[1], row[2]) for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class KnownAgent:
     """An agent whose token was right."""
@@ -216,6 +209,19 @@ def notes_of(session: Session, printer_id: UUID, *, most: int = 30) -> list[Prin
     """A printer's own record, the youngest line first."""
     asked = select(PrinterNoteRow).where(PrinterNoteRow.printer_id == printer_id)
     return list(session.scalars(asked.order_by(PrinterNoteRow.id.desc()).limit(most)))
+
+
+def loaded(session: Session) -> list[tuple[str, str]]:
+    """Each (material, colour) that a printer which takes work has loaded, by one statement."""
+    rows = session.execute(
+        select(SpoolRow.material, SpoolRow.colour)
+        .join(PrinterRow, PrinterRow.id == SpoolRow.printer_id)
+        .where(SpoolRow.slot.is_not(None), PrinterRow.accepting, PrinterRow.removed_at.is_(None))
+        .distinct()
+        .order_by(SpoolRow.material, SpoolRow.colour)
+        .limit(MOST_LOADED)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def unseen_since(session: Session, moment: datetime) -> list[PrinterRow]:

@@ -6,6 +6,7 @@ is never called kilometres of road.
 
 import math
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -100,6 +101,20 @@ def find_place(text: str) -> Place:
     return _place(found[0])
 
 
+def suggest(text: str, *, most: int = 8) -> list[str]:
+    """Cities whose name begins so, the largest first, as `find_place` understands them."""
+    wanted = _folded(text.strip().partition(",")[0])
+    if not 2 <= len(wanted) <= MOST_CHARS:
+        return []
+    names = _folded_names()
+    found: list[City] = []
+    for name in names[bisect_left(names, wanted) : bisect_left(names, wanted + "\U0010ffff")]:
+        found += _by_name()[name][:most]
+    found.sort(key=lambda city: -city[5])
+    said = (f"{city[0]}, {city[3]}" for city in found)
+    return list(dict.fromkeys(said))[:most]
+
+
 def _in(country: str, cities: Iterable["City"] | None) -> list["City"]:
     """The cities that lie in a country; all of them when none is named."""
     return [city for city in cities or () if not country or city[3] == country]
@@ -140,6 +155,12 @@ def _by_name() -> dict[str, list[City]]:
     for city in _cities():
         found.setdefault(_folded(city[0]), []).append(city)
     return found
+
+
+@lru_cache(maxsize=1)
+def _folded_names() -> list[str]:
+    """The folded names in order."""
+    return sorted(_by_name())
 
 
 @lru_cache(maxsize=1)

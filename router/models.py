@@ -29,6 +29,9 @@ class QuoteRow(Base):
     """Quotes made together, to be compared with each other."""
     maker_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
     """Who asked; empty for a visitor. Whoever orders by it must be this maker, if there is one."""
+    place: Mapped[str | None] = mapped_column(String(200))
+    """Where the maker wants it, as they wrote it: to ask again with the same wish, and for the
+    maker alone."""
     part_id: Mapped[int] = mapped_column(ForeignKey("part.id"))
     printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
     spool_id: Mapped[UUID] = mapped_column(ForeignKey("spool.id"))
@@ -149,7 +152,6 @@ class RunRow(Base):
         ),
         Index("run_job_busy", "job_id", unique=True, **only_where(is_in("state", OPEN))),
         Index("run_deadline", "lease_until", **only_where(is_in("state", HELD))),
-        Index("run_passed", "ended_at", **only_where("state = 'passed'")),
         # Exactly the runs that an agent holds have a deadline.
         CheckConstraint(f"({is_in('state', HELD)}) = (lease_until IS NOT NULL)", name="deadline"),
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -67,6 +66,21 @@ def job_story(session: Session, job_id: UUID) -> JobStory:
         part=part.slug,
         history=list(history),
     )
+
+
+def quote(session: Session, quote_id: UUID, *, maker_id: UUID | None) -> QuoteRow:
+    """A quote that a maker may order by: theirs, or one that nobody in particular asked for.
+    Raises NotFound."""
+    row = session.get(QuoteRow, quote_id)
+    if row is None or row.maker_id not in (None, maker_id):
+        raise NotFound(f"there is no quote {quote_id} of yours")
+    return row
+
+
+def ordered_by(session: Session, quote_id: UUID, *, maker_id: UUID | None) -> UUID | None:
+    """The order that a maker made by a quote, if there is one."""
+    asked = select(OrderRow.id).where(OrderRow.quote_id == quote_id, OrderRow.maker_id == maker_id)
+    return session.scalar(asked.limit(1))
 
 
 def orders_of(session: Session, maker_id: UUID, *, most: int = 50) -> list[OrderRow]:
@@ -182,18 +196,6 @@ def owed_by(
         )
         found[job.printer_id].append(owed)
     return found
-
-
-def permits_out(
-    session: Session, printer_ids: Collection[UUID], *, now: datetime
-) -> dict[UUID, datetime]:
-    """Until when something may still be started, for the printers where a permit is out: also by a
-    run that a person ended, for its agent may not know."""
-    asked = select(RunRow.printer_id, RunRow.permit_until).where(
-        RunRow.printer_id.in_(printer_ids), RunRow.permit_until > now
-    )
-    found = session.execute(asked.order_by(RunRow.permit_until))
-    return {printer: until for printer, until in found if until is not None}
 
 
 def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:

@@ -14,12 +14,12 @@ from basis.units import ceil_div
 from designs.queries import PrintablePart
 from printers.capability import Choices
 from printers.offer import Carriage, Loaded, Mode, Offer
-from printers.queries import offers
+from printers.queries import offers, printer
 from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
 from router.figures import Figures, Figuring, records
-from router.globe import Place
+from router.globe import Place, great_circle_m
 from router.index import Index
 from router.matching import Axis, Fixer, Need, Reason, is_near_miss, spool_for, why_not
 from router.models import JobRow, OrderRow, QuoteRow
@@ -42,6 +42,8 @@ class Request:
     part: PrintablePart
     copies: int
     place: Place
+    place_said: str = ""
+    """The place as the maker wrote it, so that the same can be asked again."""
     choices: Choices
     modes: frozenset[Mode]
     preset: Preset
@@ -91,8 +93,10 @@ def quotes_for(
     quote_s: int,
     unseen_s: int,
     wanted: int = 10,
+    keep: bool = True,
 ) -> Answer:
-    """Ask the printers around a place, the nearest first, and store the best quotes.
+    """Ask the printers around a place, the nearest first, and store the best quotes. Without
+    `keep` they are only shown: nothing is written, and nothing can be ordered by them.
 
     The search widens until there are `wanted` quotes and then once more, for a cleaner grid
     further off can win; it ends after `MOST_CANDIDATES` printers. The number of statements grows
@@ -110,11 +114,42 @@ def quotes_for(
         enough = len(search.comparable()) >= wanted
     found, refused = search.comparable(), search.refusals()
     found.sort(key=lambda each: (each.result.cost, each.offer.idle_since, each.offer.printer))
-    rows = _stored(session, found[:wanted], request, maker_id=maker_id, now=now, quote_s=quote_s)
+    rows = _rows(found[:wanted], request, maker_id=maker_id, now=now, quote_s=quote_s)
+    if keep:
+        session.add_all(rows)
+        session.flush()
     near = tuple(each for each in refused if is_near_miss(each.reasons))
     far = tuple(each for each in refused if not is_near_miss(each.reasons))
     offered = {each.offer.printer: each.offer for each in found[:wanted]}
     return Answer(quotes=rows, offers=offered, near_misses=near[:20], refusals=far[:50])
+
+
+def quote_at(
+    session: Session,
+    *,
+    printer_id: UUID,
+    request: Request,
+    maker_id: UUID | None,
+    now: datetime,
+    quote_s: int,
+    unseen_s: int,
+) -> QuoteRow | None:
+    """One binding quote of the printer that somebody chose, stored; None when it cannot any more.
+
+    Raises NotFound for no printer.
+    """
+    if not 1 <= request.copies <= MOST_COPIES:
+        raise Invalid(f"copies must be 1 to {MOST_COPIES}, got {request.copies}")
+    where = printer(session, printer_id).workshop
+    here = (request.place.lat_udeg, request.place.lon_udeg)
+    metres = great_circle_m(here, (where.lat_udeg, where.lon_udeg))
+    search = _Search(session, request, now=now, unseen_s=unseen_s)
+    search.look(session, [(printer_id, metres)])
+    found = sorted(search.comparable(), key=lambda each: each.result.cost)
+    rows = _rows(found[:1], request, maker_id=maker_id, now=now, quote_s=quote_s)
+    session.add_all(rows)
+    session.flush()
+    return rows[0] if rows else None
 
 
 def recomputed(row: QuoteRow) -> Quote:
@@ -302,8 +337,7 @@ def _other_currency(asked: str, priced: str) -> Reason:
     )
 
 
-def _stored(
-    session: Session,
+def _rows(
     found: Sequence[_Candidate],
     request: Request,
     *,
@@ -318,6 +352,7 @@ def _stored(
         row = QuoteRow(
             request_id=request_id,
             maker_id=maker_id,
+            place=request.place_said or None,
             part_id=request.part.part_id,
             printer_id=each.offer.printer,
             spool_id=each.spool.spool,
@@ -340,8 +375,6 @@ def _stored(
             expires_at=now + timedelta(seconds=quote_s),
         )
         rows.append(row)
-    session.add_all(rows)
-    session.flush()
     return tuple(rows)
 
 

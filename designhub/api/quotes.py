@@ -4,6 +4,7 @@ from datetime import datetime
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid
@@ -50,36 +51,57 @@ def answer_for(
     hub: Hub, part: PrintablePart, asked: schema.QuoteAsk, caller: Caller | None
 ) -> Answer:
     """The same for a part that the caller may see; what `asked` says of the part is passed over."""
-    place, now = find_place(asked.place), clock.now()
+    request = request_for(part, asked)
     with hub.database.writing() as session:
-        request = Request(
-            part=part,
-            copies=asked.copies,
-            place=place,
-            choices=Choices(
-                material=asked.material,
-                colour=asked.colour,
-                layer_height_um=asked.layer_height_um,
-                infill_pct=asked.infill_pct,
-                perimeters=asked.perimeters,
-                supports=asked.supports,
-                brim_mm=asked.brim_mm,
-            ),
-            modes=_modes(asked.modes),
-            preset=_preset(asked.preset),
-            deadline=_moment(asked.deadline),
-            max_distance_m=asked.max_distance_m,
-            max_total_minor=asked.max_total_minor,
-        )
-        return quotes_for(
-            session,
-            index=hub.index,
-            request=request,
-            maker_id=access.reader(caller),
-            now=now,
-            quote_s=hub.settings.quote_s,
-            unseen_s=hub.settings.unseen_s,
-        )
+        return _answer(session, hub, request, caller, keep=True)
+
+
+def look_for(
+    hub: Hub, part: PrintablePart, asked: schema.QuoteAsk, caller: Caller | None
+) -> Answer:
+    """The same without writing anything: its quotes have no id, and nothing is ordered by them."""
+    request = request_for(part, asked)
+    with hub.database.reading() as session:
+        return _answer(session, hub, request, caller, keep=False)
+
+
+def request_for(part: PrintablePart, asked: schema.QuoteAsk) -> Request:
+    """A maker's wish as routing takes it. Raises Invalid, NotFound for an unknown place."""
+    return Request(
+        part=part,
+        copies=asked.copies,
+        place=find_place(asked.place),
+        place_said=asked.place.strip(),
+        choices=Choices(
+            material=asked.material,
+            colour=asked.colour,
+            layer_height_um=asked.layer_height_um,
+            infill_pct=asked.infill_pct,
+            perimeters=asked.perimeters,
+            supports=asked.supports,
+            brim_mm=asked.brim_mm,
+        ),
+        modes=_modes(asked.modes),
+        preset=_preset(asked.preset),
+        deadline=_moment(asked.deadline),
+        max_distance_m=asked.max_distance_m,
+        max_total_minor=asked.max_total_minor,
+    )
+
+
+def _answer(
+    session: Session, hub: Hub, request: Request, caller: Caller | None, *, keep: bool
+) -> Answer:
+    return quotes_for(
+        session,
+        index=hub.index,
+        request=request,
+        maker_id=access.reader(caller),
+        now=clock.now(),
+        quote_s=hub.settings.quote_s,
+        unseen_s=hub.settings.unseen_s,
+        keep=keep,
+    )
 
 
 def _modes(words: list[str]) -> frozenset[Mode]:

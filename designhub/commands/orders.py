@@ -11,7 +11,7 @@ from basis.errors import NotAllowed
 from designhub.api import schema
 from designhub.client import HubApi
 from designhub.commands.common import hub_options, json_option, note, put, put_json, put_table
-from designhub.web import job_words, words
+from designhub.web import quote_words, words
 from router.matching import Axis, Fixer, Reason
 
 MODES = ("foot", "bicycle", "car", "parcel")
@@ -172,7 +172,7 @@ def _reason(each: schema.WhyNot) -> str:
         return f"{each.axis}: needs {each.needed}, has {each.available} {each.unit}".strip()
     if reason.axis is Axis.PRICE:  # in the printer's own currency, which a refusal does not tell
         return f"it would cost {each.available} {each.unit}, you allow {each.needed}"
-    return job_words.reason(reason, currency="")
+    return quote_words.reason(reason, currency="")
 
 
 def _uuid(text: str) -> UUID | None:

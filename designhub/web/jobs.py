@@ -14,9 +14,11 @@ from designhub.api.jobs import VERBS, accept, fail, say
 from designhub.auth import Caller
 from designhub.hub import this_hub
 from designhub.web.job_words import moves
+from designhub.web.quotes import anew
 from designhub.web.session import own_path, signed_in
 from designs import queries as designs
 from router import queries
+from router.jobs import NotEnoughLeft, QuoteOver
 from router.models import RunRow
 from router.queries import JobStory
 from router.quote import Inputs
@@ -48,7 +50,10 @@ def order() -> ResponseReturnValue:
     except ValueError:
         raise Invalid("the form names no quote: ask for quotes again") from None
     key = request.form.get("key", "")
-    row = accept(this_hub(), quote_id=quote_id, key=key, maker_id=g.caller.id)
+    try:
+        row = accept(this_hub(), quote_id=quote_id, key=key, maker_id=g.caller.id)
+    except (QuoteOver, NotEnoughLeft):
+        return redirect(anew(quote_id), 303)  # the same wish, at today's price, to be read first
     return redirect(f"/orders/{row.id}", 303)
 
 

@@ -1,28 +1,44 @@
-"""Making a design near somebody: a form, ranked quotes with every reason, and the order."""
+"""Making a part near somebody: a form, and what the workshops answer, best first.
 
-from dataclasses import dataclass
-from urllib.parse import urlencode
+The question stands in the address, so it can be kept, sent to a friend and gone back to; asking
+writes nothing. The quote that somebody chooses is made binding then, for them.
+"""
 
-from flask import Blueprint, render_template, request
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 
 from basis import clock
-from basis.errors import HubError, Invalid
+from basis.errors import HubError, Invalid, NotAllowed
 from designhub import access
-from designhub.api import schema
-from designhub.api.quotes import answer_for
+from designhub.api.quotes import look_for, request_for
 from designhub.errors import status_of
 from designhub.hub import this_hub
-from designhub.web.session import sign_in_address, viewer
+from designhub.web import quote_words
+from designhub.web.quote_words import Bar, Source
+from designhub.web.session import viewer
+from designhub.web.wish import LOCAL, Wish
 from designs.models import DesignRow, PartRow, VersionRow
-from designs.queries import printable_part
-from printers.capability import MATERIALS
+from designs.queries import printable_part, siblings
 from printers.offer import Mode, Offer
+from printers.queries import loaded
+from router.globe import find_place, suggest
+from router.matching import Axis
 from router.models import QuoteRow
 from router.quote import Inputs, Preset, eta_s
-from router.quoting import MOST_COPIES, Answer
+from router.quoting import MOST_COPIES, Answer, quote_at
 
 bp = Blueprint("make", __name__)
+
+SUGGESTED_S = 86_400
+"""How long a browser may keep suggestions of places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +49,7 @@ class _Part:
     version: VersionRow
     design: DesignRow
     owner: str
+    parts: list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,97 +59,194 @@ class ShownQuote:
     row: QuoteRow
     offer: Offer
     inputs: Inputs
+    ready_at: datetime
     eta_s: int
     colour: str
+    bars: list[Bar]
+    sources: list[Source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """One thing that stands in the way of some printers, and what the maker could do."""
+
+    printers: int
+    what: str
+    advice: str
 
 
 @bp.get("/make/<int:part_id>")
 def ask(part_id: int) -> ResponseReturnValue:
-    """The form; what stands in the address is filled in."""
-    return _page(_part(part_id))
+    """The form; with a place in the address, also the answer."""
+    part, given = _part(part_id), request.args
+    if not given.get("place", "").strip():
+        return _page(part, _remembered(given))
+    try:
+        wish = Wish.read(given)
+        found = look_for(this_hub(), printable_part(part.row, part.version), wish.asked(), viewer())
+    except HubError as exc:
+        return _page(part, given, fault=exc)
+    if session.get("place") != wish.place:
+        session["place"] = wish.place
+    return _page(part, given, wish=wish, found=found)
 
 
 @bp.post("/make/<int:part_id>")
-def answered(part_id: int) -> ResponseReturnValue:
-    """The form again, and the answer: quotes best first, then why others cannot."""
-    part = _part(part_id)
+def choose(part_id: int) -> ResponseReturnValue:
+    """Make one workshop's answer binding, then show it."""
+    part, given = _part(part_id), request.form
     try:
-        printable = printable_part(part.row, part.version)
-        found = answer_for(this_hub(), printable, _asked(part), viewer())
+        quote_id = bind(part.row, part.version, Wish.read(given), _printer(given), _mode(given))
     except HubError as exc:
-        return _page(part, fault=exc)
-    return _page(part, found=found)
+        return _page(part, given, fault=exc)
+    return redirect(f"/quotes/{quote_id}", 303)
+
+
+def bind(part: PartRow, version: VersionRow, wish: Wish, printer_id: UUID, mode: Mode) -> UUID:
+    """A binding quote of one printer for the viewer. Raises NotAllowed when it cannot any more."""
+    hub, caller = this_hub(), viewer()
+    wanted = replace(
+        request_for(printable_part(part, version), wish.asked()), modes=frozenset({mode})
+    )
+    with hub.database.writing() as database:
+        row = quote_at(
+            database,
+            printer_id=printer_id,
+            request=wanted,
+            maker_id=access.reader(caller),
+            now=clock.now(),
+            quote_s=hub.settings.quote_s,
+            unseen_s=hub.settings.unseen_s,
+        )
+        if row is None:
+            raise NotAllowed("this printer cannot make it any more: ask the workshops again")
+        return row.id
+
+
+@bp.get("/places")
+def places() -> ResponseReturnValue:
+    """Cities that begin so, as options of a field."""
+    found = suggest(request.args.get("place", "")[:100])
+    options = Markup("").join(Markup('<option value="{}">').format(each) for each in found)
+    return options, {"Cache-Control": f"public, max-age={SUGGESTED_S}"}
 
 
 def _part(part_id: int) -> _Part:
-    with this_hub().database.reading() as session:
-        row, version, design = access.part(session, viewer(), part_id)
-        owner = access.names_of(session, {design.owner_id})[design.owner_id]
-    return _Part(row=row, version=version, design=design, owner=owner)
+    with this_hub().database.reading() as database:
+        row, version, design = access.part(database, viewer(), part_id)
+        owner = access.names_of(database, {design.owner_id})[design.owner_id]
+        parts = siblings(database, version.id)
+    return _Part(row=row, version=version, design=design, owner=owner, parts=parts)
 
 
-def _asked(part: _Part) -> schema.QuoteAsk:
-    """The form as the API's question. Raises Invalid for what is no number or no time."""
-    deadline = request.form.get("deadline", "").strip()
-    return schema.QuoteAsk(
-        design=f"{part.owner}/{part.design.slug}",
-        version=part.version.commit,
-        part=part.row.slug,
-        place=request.form.get("place", ""),
-        copies=_whole("copies", 1),
-        material=request.form.get("material", "PLA"),
-        colour=request.form.get("colour", "").strip() or None,
-        layer_height_um=_whole("layer_height_um", 200),
-        infill_pct=_whole("infill_pct", 20),
-        perimeters=_whole("perimeters", 2),
-        supports="supports" in request.form,
-        brim_mm=_whole("brim_mm", 0),
-        preset=request.form.get("preset", Preset.BALANCED.value),
-        modes=request.form.getlist("modes"),
-        # A browser's field for a moment has no zone; the page says that it is UTC.
-        deadline=f"{deadline}Z" if deadline else None,
-    )
+def _remembered(given: MultiDict[str, str]) -> MultiDict[str, str]:
+    """The form as given, near the place that was asked about last."""
+    filled = MultiDict(given)
+    filled["place"] = str(session.get("place", ""))
+    return filled
 
 
-def _whole(name: str, default: int) -> int:
-    text = request.form.get(name, "").strip()
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Invalid(f"{name}: {text[:40]!r} is not a whole number")
-    return int(text)
+def _printer(given: MultiDict[str, str]) -> UUID:
+    try:
+        return UUID(given.get("printer", ""))
+    except ValueError:
+        raise Invalid("the form names no printer: choose one of the answers") from None
+
+
+def _mode(given: MultiDict[str, str]) -> Mode:
+    try:
+        return Mode(given.get("mode", ""))
+    except ValueError as exc:
+        raise Invalid(f"{exc}; the ways: {', '.join(Mode)}") from exc
 
 
 def _page(
-    part: _Part, *, found: Answer | None = None, fault: HubError | None = None
+    part: _Part,
+    filled: MultiDict[str, str],
+    *,
+    wish: Wish | None = None,
+    found: Answer | None = None,
+    fault: HubError | None = None,
 ) -> ResponseReturnValue:
-    filled = request.form if request.method == "POST" else request.args
-    wish = [(name, value) for name, value in filled.items(multi=True) if name != "csrf"]
+    now = clock.now()
+    kinds = _kinds(found)
+    due = wish.due() if wish else None
     page = render_template(
         "make.html",
         part=part,
         filled=filled,
         chosen_modes=filled.getlist("modes"),
-        materials=list(MATERIALS),
+        deadline=_local(filled),
+        due=due,
+        materials=_options([material for material, _colour in kinds], filled.get("material")),
+        colours=_options([colour for _material, colour in kinds], filled.get("colour")),
         modes=list(Mode),
-        presets=list(Preset),
+        presets=[(each.value, quote_words.PRESETS[each]) for each in Preset],
         most_copies=MOST_COPIES,
         fault=fault,
+        no_place=str(fault).startswith("no city"),
+        wish=wish,
         answer=found,
-        quotes=_shown(found) if found else [],
+        quotes=[_shown(row, found, now=now) for row in found.quotes] if found else [],
+        standing=_standing(found) if found else [],
+        folded=not any(filled.get(name) for name in ("layer_height_um", "infill_pct")),
         signed_in=viewer() is not None,
-        sign_in=sign_in_address(f"/make/{part.row.id}?{urlencode(wish)}"),
-        now=clock.now(),
+        now=now,
     )
     return page, 200 if fault is None else status_of(fault)
 
 
-def _shown(found: Answer) -> list[ShownQuote]:
-    shown = []
-    for row in found.quotes:
-        offer, inputs = found.offers[row.printer_id], Inputs.from_json(row.inputs)
-        colour = next((each.colour for each in offer.loaded if each.spool == row.spool_id), "")
-        shown.append(
-            ShownQuote(row=row, offer=offer, inputs=inputs, eta_s=eta_s(inputs), colour=colour)
+def _kinds(found: Answer | None) -> list[tuple[str, str]]:
+    """What is loaded: at the printers that answered, or without an answer anywhere."""
+    if found is None:
+        with this_hub().database.reading() as database:
+            return loaded(database)
+    refused = [each.offer for each in (*found.near_misses, *found.refusals)]
+    offers = (*found.offers.values(), *refused)
+    return sorted({(each.material, each.colour) for offer in offers for each in offer.loaded})
+
+
+def _options(there: list[str], chosen: str | None) -> list[str]:
+    """What to choose from, once each; what was chosen stays, also when nobody has it."""
+    known = [each for each in [chosen] if each and len(each) <= 80]
+    return sorted({*there, *known})
+
+
+def _local(filled: MultiDict[str, str]) -> str:
+    """The deadline as the field takes it: without a zone, by the clock of the place."""
+    text = filled.get("deadline", "")
+    try:
+        due, place = Wish.read(filled).due(), find_place(filled.get("place", ""))
+    except HubError:
+        return text
+    return due.astimezone(ZoneInfo(place.time_zone)).strftime(LOCAL) if due else ""
+
+
+def _shown(row: QuoteRow, found: Answer, *, now: datetime) -> ShownQuote:
+    offer, inputs = found.offers[row.printer_id], Inputs.from_json(row.inputs)
+    within_s = eta_s(inputs)
+    return ShownQuote(
+        row=row,
+        offer=offer,
+        inputs=inputs,
+        ready_at=now + timedelta(seconds=within_s),
+        eta_s=within_s,
+        colour=next((each.colour for each in offer.loaded if each.spool == row.spool_id), ""),
+        bars=quote_words.bars(row, inputs),
+        sources=quote_words.sources(inputs),
+    )
+
+
+def _standing(found: Answer) -> list[_Standing]:
+    """What stands in the way, the most frequent first."""
+    counts: Counter[Axis] = Counter()
+    for each in (*found.near_misses, *found.refusals):
+        counts.update({reason.axis for reason in each.reasons})
+    return [
+        _Standing(
+            printers=number,
+            what=str(quote_words.STANDING[axis]),
+            advice=str(quote_words.TO_CHANGE.get(axis, "")),
         )
-    return shown
+        for axis, number in counts.most_common()
+    ]

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from designs.publishing import analyse_version
 from designs.versions import read_refs
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Mode
-from printers.protocol import ReportEvent
-from router import lease
 from router.states import Job
 from tests.support import builders, solids
 from tests.support.builders import NOW, Shop
@@ -130,9 +127,7 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         order = session.connection().exec_driver_sql("SELECT id FROM customer_order").scalar()
     return {
         "home": "/",
-        "search": "/designs?q=design&fits=200x200x200&licence=CC0-1.0",
-        "found nothing": "/designs?q=x+nothing+at+all",
-        "designs": "/designs?sort=name",
+        "search": "/?q=design",
         "design": f"/owner/{slug}",
         "make": f"/make/{shop.part.part_id}",
         "orders": "/orders",
@@ -141,7 +136,6 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         "workshops": "/workshops",
         "workshop": f"/workshops/{workshop}",
         "book": "/book",
-        "about": "/about",
         "errors": "/docs/errors",
         "sign-in": "/sign-in",
         "sign-up": "/sign-up",
@@ -161,7 +155,7 @@ def test_every_page_is_well_made_and_asks_for_nothing_foreign(hub: OpenHub, shop
             policy = answer.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy and "unsafe" not in policy
             assert answer.headers["Cache-Control"] == "private, no-cache" or name == "nothing"
-        quotes = client.form(f"/make/{shop.part.part_id}", place="Oslo", copies=2)
+        quotes = client.get(f"/make/{shop.part.part_id}?place=Oslo&copies=2")
         check_shape(quotes.text, f"quotes for {who}")
 
 
@@ -192,9 +186,10 @@ def test_nothing_said_by_people_becomes_markup(hub: OpenHub, shop: Shop) -> None
             assert "<script>" not in answer.text and "<img src=x" not in answer.text, name
             if answer.status_code != 302:
                 check_shape(answer.text, name)
-        answer = client.form(f"/make/{shop.part.part_id}", place=EVIL, colour=EVIL)
+        wish = {"place": EVIL, "colour": EVIL}
+        answer = client.get(f"/make/{shop.part.part_id}", query_string=wish)
         assert answer.status_code == 404 and "<script>" not in answer.text
-    search = hub.client().get("/designs", query_string={"q": EVIL})
+    search = hub.client().get("/", query_string={"q": EVIL})
     assert "<script>" not in search.text and "&lt;script&gt;" in search.text
 
 
@@ -211,14 +206,14 @@ def test_pages_cost_few_statements_whatever_the_number_of_rows(hub: OpenHub, sho
                 found[f"{name} for {who}"] = len(statements)
                 assert len(statements) <= MOST_STATEMENTS, (name, who, statements)
         with counted(hub.hub.database) as statements:
-            answer = clients["maker"].form(f"/make/{shop.part.part_id}", place="Oslo")
+            answer = clients["maker"].get(f"/make/{shop.part.part_id}?place=Oslo")
         assert answer.status_code == 200
         found["quotes"] = len(statements)
         assert len(statements) <= MOST_STATEMENTS, statements
         return found
 
     job = hub.ordered(shop)[0]
-    hub.client("maker").form(f"/make/{shop.part.part_id}", place="Oslo")  # fills the index
+    hub.client("maker").get(f"/make/{shop.part.part_id}?place=Oslo")  # fills the index
     before = costs()
     with hub.hub.database.writing() as session:
         place = session.get_one(WorkshopRow, shop.workshop)
@@ -252,63 +247,7 @@ def test_a_visitor_finds_a_design_and_asks_for_quotes(hub: OpenHub, shop: Shop) 
     assert "git clone http://localhost" + path + ".git" in page
     assert client.get(path + ".git").location == path
     make = re.findall(r'href="(/make/\d+)"', page)[0]
-    answer = client.form(make, place="Oslo", copies=2, modes=["foot", "parcel"])
-    text = answer.text.replace("\u00a0", " ")
-    assert "2 quotes" in text and "fetched on foot" in text and "sent as a parcel" in text
-    assert "by car" not in text.split("2 quotes")[1]
-    for said in ("machine time", "labour", "carriage", "commons contribution", "CO₂e", "risk"):
-        assert said in text, said
-    assert "Sign in to order" in text and "<button>Order" not in text
-    assert "place%3DOslo%26copies%3D2" in answer.text  # and the form comes back filled in
-    again = client.get(f"{make}?place=Oslo&copies=2&modes=foot").text
-    assert 'value="Oslo"' in again and re.search(r'value="foot" checked', again)
-
-
-def test_near_misses_and_refusals_are_told_in_words(hub: OpenHub, shop: Shop) -> None:
-    client, path = hub.client(), f"/make/{shop.part.part_id}"
-    near = client.form(path, place="Oslo", material="PETG").text
-    assert "Nearly" in near and "PLA is loaded, not PETG (the workshop can change that)" in near
-    far = client.form(path, place="Oslo", material="ABS", brim_mm=20, copies=100).text
-    assert "Not possible" in far and "it has no closed chamber (another printer is needed)" in far
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "status", "said"),
-    [
-        ("place", "Xyzzyville", 404, "no city"),
-        ("copies", "-3", 422, "copies"),
-        ("copies", "9" * 40, 422, "copies"),
-        ("material", "wood", 422, "wood"),
-        ("deadline", "tomorrow", 422, "deadline"),
-        ("preset", "best", 422, "presets"),
-        ("modes", "rocket", 422, "ways"),
-        ("infill_pct", "101", 422, "infill_pct"),
-        ("colour", "x" * 200, 422, "colour"),
-    ],
-)
-def test_a_wish_that_cannot_be_read_comes_back_with_the_form(
-    hub: OpenHub, shop: Shop, field: str, value: str, status: int, said: str
-) -> None:
-    wish: dict[str, Any] = {"place": "Oslo", field: value}
-    answer = hub.client().form(f"/make/{shop.part.part_id}", wish)
-    assert answer.status_code == status
-    assert 'role="alert"' in answer.text and said in answer.text
-    assert "Ask the workshops" in answer.text
-
-
-def test_pressing_order_twice_orders_once(hub: OpenHub, shop: Shop) -> None:
-    client = hub.client("maker")
-    page = client.form(f"/make/{shop.part.part_id}", place="Oslo", deadline="2036-03-01T18:00").text
-    quote, key = re.findall(r'name="quote" value="([^"]+)".*?name="key" value="([^"]+)"', page)[0]
-    first, second = (client.form("/orders", quote=quote, key=key) for _ in range(2))
-    assert first.status_code == second.status_code == 303
-    assert first.location == second.location
-    order = client.get(first.location).text
-    assert "its G-code is being made" in order and 'http-equiv="refresh"' in order
-    assert 'http-equiv="refresh"' not in client.get(first.location + "?still").text
-    assert client.get("/orders").text.count("<article>") == 1
-    assert hub.client("owner").form("/orders", quote=quote, key="other").status_code == 404
-    assert client.form("/orders", quote="x", key="y").status_code == 422
+    assert "Ask the workshops" in client.get(make).text
 
 
 def printed(hub: OpenHub, shop: Shop, job: object, *, until: str = "finished") -> str:
@@ -379,7 +318,7 @@ def test_a_failed_part_says_why_and_is_tried_again(hub: OpenHub, shop: Shop) -> 
     assert owner.form(f"/jobs/{job}/failed", said).status_code == 303
     page = owner.get(f"/jobs/{job}").text
     assert "&lt;b&gt;warped&lt;/b&gt;" in page and "At fault: the printer." in page
-    assert JOBS[Job.READY] in page
+    assert str(JOBS[Job.READY]) in page
     with hub.hub.database.reading() as session:
         assert session.get_one(PrinterRow, shop.printer).failed == 1
 
@@ -395,7 +334,7 @@ def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -
     path = f"/workshops/{workshop_of(hub, shop)}"
     assert owner.form(f"{printer}/pause").location.startswith(path)
     assert "Takes no new work now" in hub.client().get(path).text
-    refused = hub.client().form(f"/make/{shop.part.part_id}", place="Oslo").text
+    refused = hub.client().get(f"/make/{shop.part.part_id}?place=Oslo").text
     assert "it is paused" in refused
     owner.form(f"{printer}/open")
     spool = {"material": "PETG", "colour": "red", "grams": "750,5", "price": "31.90", "slot": "1"}
@@ -412,27 +351,6 @@ def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -
     assert f"{printer}/bed-clear" in owner.get(path).text
     assert owner.form(f"{printer}/bed-clear").status_code == 303
     assert f"{printer}/bed-clear" not in owner.get(path).text
-
-
-def test_the_bed_waits_for_a_permit_that_is_out(hub: OpenHub, shop: Shop) -> None:
-    """The agent fell silent, a person gave the run up: it may begin all the same."""
-    (job,), now = hub.ordered(shop), clock.now()
-    silent = now - timedelta(seconds=builders.LEASE_S + 1)
-    with hub.hub.database.writing() as session:
-        run = builders.take(session, shop, now=silent)
-        assert run is not None
-        builders.permit(session, shop, run, now=silent)
-        lease.expire(session, now=now)
-    owner, printer = hub.client("owner"), f"/printers/{shop.printer}"
-    assert owner.form(f"/jobs/{job}/failed", cause="nothing there").status_code == 303
-    page = owner.get(printer).text
-    assert f"{printer}/bed-clear" not in page and "A start permit is still out" in page
-    refused = owner.form(f"{printer}/bed-clear")
-    assert refused.status_code == 409 and "its agent may start it until" in refused.text
-    with hub.hub.database.writing() as session:
-        builders.report(session, shop, run, ReportEvent.NEVER_STARTED, now=now)
-    assert f"{printer}/bed-clear" in owner.get(printer).text
-    assert owner.form(f"{printer}/bed-clear").status_code == 303
 
 
 def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
@@ -483,7 +401,7 @@ def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     assert client.get("/ada/lamp?version=v9").status_code == 404
     picture = re.findall(r'src="(/parts/\d+\.png)"', page)[0]
     assert client.get(picture).data.startswith(b"\x89PNG")
-    assert picture in client.get("/designs?q=lamp").text
+    assert picture in client.get("/?q=lamp").text
 
 
 def test_the_book_is_taken_away_in_pieces_and_verified_without_the_hub(
@@ -546,7 +464,7 @@ def test_a_failure_of_the_hub_says_so_without_its_inside(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr("designs.finding.find", broken)
+    monkeypatch.setattr("designs.queries.search", broken)
     answer = hub.client().get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text and "The hub failed" in answer.text

@@ -8,7 +8,7 @@ from basis.errors import Invalid
 from commons import facts
 from commons.facts import Fact
 from commons.store import Entry
-from designhub.web import book_words, job_words, words
+from designhub.web import book_words, job_words, quote_words, words
 from router.history import ENDED_JOBS
 from router.matching import Axis, Fixer, Reason
 from router.quote import Preset
@@ -136,9 +136,9 @@ def test_amounts_of_the_book(amount: int, unit: str, text: str) -> None:
 def test_every_state_happening_and_reason_has_words() -> None:
     assert set(job_words.JOBS) == set(Job)
     assert set(job_words.RUNS) == set(Run)
-    assert set(job_words.PRESETS) == set(Preset)
-    assert set(job_words.FIXERS) == set(Fixer)
-    assert {axis.value for axis in Axis} <= set(job_words.AXES)
+    assert set(quote_words.PRESETS) == set(Preset)
+    assert set(quote_words.FIXERS) == set(Fixer)
+    assert {axis.value for axis in Axis} <= set(quote_words.AXES)
     events = {f"job.{event}" for _, event in JOB_TRANSITIONS}
     events |= {f"run.{event}" for _, event in RUN_TRANSITIONS}
     assert events <= set(job_words.HAPPENINGS)
@@ -158,7 +158,7 @@ def test_a_page_moves_only_while_nobody_has_to_type_on_it() -> None:
 def test_reasons_say_who_can_change_them() -> None:
     def why(axis: Axis, needed: str, available: str, unit: str, who: Fixer) -> str:
         made = Reason(axis=axis, needed=needed, available=available, unit=unit, who_can_fix=who)
-        return said(job_words.reason(made, currency="EUR"))
+        return said(quote_words.reason(made, currency="EUR"))
 
     assert why(Axis.MATERIAL, "PETG", "PLA", "", Fixer.WORKSHOP) == (
         "PLA is loaded, not PETG (the workshop can change that)"
@@ -170,14 +170,14 @@ def test_reasons_say_who_can_change_them() -> None:
 
 def test_terms_of_a_rank() -> None:
     def term(name: str, value: int, unit: str) -> str:
-        return said(job_words.term(name, value, unit, currency="EUR"))
+        return said(quote_words.term(name, value, unit, currency="EUR"))
 
     assert term("risk", 105_361, "millionths of -ln P") == "90 % succeed"
     assert term("price", 378, "minor") == "3.78 EUR"
     assert term("co2e", 2_700, "mg") == "2.7 g CO₂e"
     assert term("lateness", 2_340, "s") == "39 min"
     assert term("fairness", 1, "h") == "1 hour idle"
-    assert job_words.points(-12_000_000) == "−12.0"
+    assert quote_words.points(-12_000_000) == "−12.0"
 
 
 def written(fact: Fact) -> str:
