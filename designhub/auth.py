@@ -186,9 +186,9 @@ def sign_in(hub: Hub, *, name: str, password: str, address: str) -> Caller:
     if row is None or not _remembered.has(row, password):
         now, who = clock.now(), name if NAME.fullmatch(name) else "?"
         subjects = [f"name:{who}", f"address:{address[:50]}", f"{who}@{address[:50]}"]
-        _check_throttle(hub, subjects, now=now)
+        check_throttle(hub, subjects, now=now)
         if not _password_is_right(stored, password) or row is None:
-            _note_failure(hub, subjects, now=now)
+            note_failure(hub, subjects, now=now)
             raise NotSignedIn("the name or the password is wrong")
         _remembered.put(row, password)
     return Caller(id=row.id, name=row.name, operator=row.operator, scopes=ALL)
@@ -359,11 +359,12 @@ def count_try(hub: Hub, what: str, *, address: str, now: datetime) -> None:
     Raises TooMany instead when it has asked as often already.
     """
     subjects = [f"{what}@{address[:50]}"]
-    _check_throttle(hub, subjects, now=now)
-    _note_failure(hub, subjects, now=now)
+    check_throttle(hub, subjects, now=now)
+    note_failure(hub, subjects, now=now)
 
 
-def _check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+def check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+    """Raises TooMany when one of the subjects failed too often lately."""
     settings = hub.settings
     since = now - timedelta(seconds=settings.sign_in_window_s)
     with hub.database.reading() as session:
@@ -378,7 +379,8 @@ def _check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:
         raise TooMany("too many tries; wait a little", again_s=settings.sign_in_window_s)
 
 
-def _note_failure(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+def note_failure(hub: Hub, subjects: list[str], *, now: datetime) -> None:
+    """Count a failed try against each subject."""
     since = now - timedelta(seconds=hub.settings.sign_in_window_s)
     with hub.database.writing() as session:
         session.execute(delete(FailedSignIn).where(FailedSignIn.at < since))

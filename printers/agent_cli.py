@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -24,6 +25,7 @@ from basis.errors import HubError
 from basis.settings import AGENT_PREFIX
 from printers.agent import Agent, AgentConfig, Happening, PrinterAt, Snapshot, View
 from printers.agent_config import load
+from printers.agent_enrol import SETTINGS_FILE, Wish, enrol
 from printers.hub import HubClient, HubRefused, HubSilent, HubUnreachable, TokenRefused
 from printers.octoprint import OctoPrint, PrinterBusy, PrinterError, PrinterRefused
 from printers.protocol import Hello
@@ -44,6 +46,17 @@ COLOURS = {"info": "", "warning": "yellow", "error": "bold red"}
     multiple=True,
     help="A printer's name in the hub, its OctoPrint's address and API key. Repeat for more.",
 )
+@click.option("--enrol", "code", metavar="CODE", default="", help="The code from the hub's page.")
+@click.option(
+    "--octoprint",
+    "octoprints",
+    metavar="[NAME=]URL",
+    multiple=True,
+    help="With --enrol: where OctoPrint is, for each printer of the code.",
+)
+@click.option(
+    "--key", metavar="KEY", default="", help="With --enrol: its key; else OctoPrint asks you."
+)
 @click.option("--json", "as_json", is_flag=True, help="Log as JSON, one object a line.")
 @click.option("--check", is_flag=True, help="Try the hub and every printer, then end.")
 def agent(
@@ -52,10 +65,16 @@ def agent(
     token: str,
     folder: str,
     printers: tuple[str, ...],
+    code: str,
+    octoprints: tuple[str, ...],
+    key: str,
     as_json: bool,
     check: bool,
 ) -> None:
     """Take work from a hub for the printers beside this machine.
+
+    With --enrol it first turns the code from the workshop's page into settings of its own, kept in
+    --config (designhub-agent.toml), and then runs with them.
 
     Every option may also be given as DESIGNHUB_AGENT_<NAME>. A token or key among the options can
     be seen by other users of this machine: a file or variables keep it to yourself.
@@ -63,6 +82,16 @@ def agent(
     options = {"config": config, "hub": hub, "token": token, "folder": folder}
     given = options | {"printers": " ".join(printers)}
     try:
+        if code:
+            wish = Wish(
+                code=code.strip().upper(),
+                hub=hub,
+                octoprints=octoprints,
+                key=key,
+                path=Path(config or SETTINGS_FILE).expanduser().absolute(),
+                folder=folder,
+            )
+            given = {"config": str(enrol(wish, say=lambda text: click.echo(text, err=True)))}
         run_agent(given, as_json=as_json, check=check)
     except HubError as exc:
         raise click.ClickException(str(exc)) from exc

@@ -19,6 +19,7 @@ from typing import Any
 from basis.errors import Invalid
 from basis.settings import AGENT_PREFIX, parsed, setting
 from printers.agent import AgentConfig, PrinterAt
+from printers.agent_enrol import UNFINISHED
 
 MOST_CONFIG_BYTES = 1_000_000
 
@@ -133,6 +134,11 @@ def _from_file(path: Path) -> tuple[dict[str, str], dict[str, PrinterAt], tuple[
         raise Invalid(f"{path}: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise Invalid(f"{path}: {exc}") from exc
+    if UNFINISHED in data:
+        raise Invalid(
+            f"{path}: enrolling is not finished: say the command with --enrol {data[UNFINISHED]}"
+            " again; if that code is over, make a new one on the workshop's page"
+        )
     known = {each.name for each in fields(AgentSettings)} - {"config"}
     if unknown := sorted(data.keys() - known):
         raise Invalid(f"{path}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")

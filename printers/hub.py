@@ -32,6 +32,8 @@ from printers.protocol import (
     Answer,
     Beat,
     BeatAnswer,
+    Enrolled,
+    EnrolAsk,
     Hello,
     Permit,
     PermitAsk,
@@ -135,6 +137,11 @@ class HubClient:
     def close(self) -> None:
         """Let the connections go; harmless to repeat."""
         self._http.close()
+
+    def enrol(self, ask: EnrolAsk) -> Enrolled:
+        """Turn a code into the right to speak for printers. The same code and token may be said
+        again; HubRefused when the code is wrong, over or another's."""
+        return self._post("/agents/enrol", ask, Enrolled)
 
     def hello(self, hello: Hello) -> Welcome:
         """Say who we are; hear which printers we speak for."""

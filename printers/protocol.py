@@ -27,6 +27,7 @@ from uuid import UUID
 from basis.errors import NotAllowed
 from basis.messages import Message
 
+AGENT_TOKEN = "dha_"  # noqa: S105 - the visible beginning of every agent's token
 VERSION = 1
 """Of this protocol; said in `Hello`, answered with an error that names both when unknown."""
 
@@ -198,3 +199,34 @@ class Reported(Message):
 def gcode_path(*, job: UUID, run: UUID) -> str:
     """The file's place on the printer: one for each run, never used again."""
     return f"designhub/{job}/{run}.gcode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolAsk(Message):
+    """A code that a person read off the hub's page, for a token.
+
+    `token` is one that the agent made up and keeps already: `dha_` and 40 to 80 letters, digits,
+    `_` and `-`. Saying the same code and token again is harmless. Without one the hub makes it.
+    """
+
+    code: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterName(Message):
+    """A printer that an agent speaks for."""
+
+    printer: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled(Message):
+    """What the code was good for. The token is told this once; nobody keeps its text."""
+
+    agent: UUID
+    name: str
+    token: str
+    workshop: str
+    printers: list[PrinterName]

@@ -16,6 +16,7 @@ from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
+from printers import protocol
 from printers.capability import MATERIALS, Profile
 from printers.hours import Hours
 from printers.models import (
@@ -33,7 +34,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 NOT_SLUGS = frozenset({"new"})
 """Words of the pages' own addresses below `/workshops`."""
 CURRENCY = re.compile(r"[A-Z]{3}")
-AGENT_TOKEN = "dha_"  # noqa: S105 - the visible beginning of every agent's token
+AGENT_TOKEN = protocol.AGENT_TOKEN
 MOST_SPOOL_MG = 20_000_000
 MOST_SLOTS = 16
 MOST_NOTE = 500

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, g, send_file
+from flask import Blueprint, g, request, send_file
 from flask.typing import ResponseReturnValue
 
 from basis import clock
 from basis.errors import Invalid, NotYours, Unavailable
+from designhub import enrolling
 from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
 from designhub.hub import Hub, this_hub
@@ -28,6 +29,18 @@ LOOK_EVERY_S = 0.25
 """How often a held question looks whether a job became ready."""
 
 MOST_WAIT_S = 25
+
+
+@bp.post("/agents/enrol")
+@describes("Enrol by a code", takes=protocol.EnrolAsk, gives=protocol.Enrolled)
+def enrol() -> ResponseReturnValue:
+    """The code stands on the workshop's page, *Connect a printer*; it is good once, for 15 minutes.
+
+    The printers of the code change hands: an agent that spoke for them before is refused.
+    """
+    asked = said(protocol.EnrolAsk, strict=False)
+    address = request.remote_addr or "unknown"
+    return enrolling.enrol(this_hub(), asked, address=address).to_json()
 
 
 @bp.post("/agents/me/hello")

@@ -37,6 +37,7 @@ PRINTER_SIDE = {
     "agent",
     "agent_cli",
     "agent_config",
+    "agent_enrol",
     "appkeys",
     "capability",
     "estimates",
