@@ -11,7 +11,7 @@ from designhub.hub import Hub, secret_key
 from printers import enrolment, queries
 from printers.enrolment import CodeRefused
 from printers.models import EnrolmentRow, WorkshopRow
-from printers.protocol import Enrolled, EnrolAsk, PrinterName
+from printers.protocol import EnrolAsk, Enrolled, PrinterName
 
 
 def offer(

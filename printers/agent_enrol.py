@@ -17,7 +17,7 @@ from basis.errors import Invalid
 from printers.appkeys import AppKeys
 from printers.hub import HubClient, HubRefused, HubSilent, HubUnreachable, checked_hub_url
 from printers.journal import sync_folder
-from printers.protocol import AGENT_TOKEN, Enrolled, EnrolAsk
+from printers.protocol import AGENT_TOKEN, EnrolAsk, Enrolled
 
 SETTINGS_FILE = "designhub-agent.toml"
 UNFINISHED = "enrol"
@@ -143,7 +143,12 @@ def _write(wish: Wish, known: _Known, *, code: str) -> None:
     # A JSON string is a TOML string, but for DEL, which no address or key has.
     lines = [f"{name} = {json.dumps(text)}" for name, text in texts.items()]
     for name, (url, key) in sorted(known.keys.items()):
-        lines += ["", f"[printers.{name}]", f"url = {json.dumps(url)}", f"key = {json.dumps(key)}"]
+        lines += [
+            "",
+            f"[printers.{json.dumps(name)}]",
+            f"url = {json.dumps(url)}",
+            f"key = {json.dumps(key)}",
+        ]
     new = wish.path.with_name(f".{wish.path.name}.new")
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -2,6 +2,7 @@
 
 All calls are POST with the agent's token as `Authorization: Bearer …`, under `/api/v1`:
 
+    /agents/enrol          EnrolAsk   → Enrolled    a code for a token; without one in the header
     /agents/me/hello       Hello      → Welcome     which printers it speaks for
     /agents/me/ask         Question   → Answer      work for idle printers; when to ask again
     /runs/<run>/gcode (GET)           → the file    bytes, with Range for resuming

@@ -14,7 +14,7 @@ bp = Blueprint("downloads", __name__)
 @bp.get("/downloads/")
 def listed() -> ResponseReturnValue:
     """What can be downloaded, with the command that installs an agent."""
-    files = sorted(_offered().values(), key=lambda path: path.name)
+    files = sorted(offered().values(), key=lambda path: path.name)
     return render_template(
         "downloads.html",
         files=[(path.name, path.stat().st_size) for path in files],
@@ -25,14 +25,15 @@ def listed() -> ResponseReturnValue:
 @bp.get("/downloads/<name>")
 def download(name: str) -> ResponseReturnValue:
     """One file. Only what the list shows is given out."""
-    path = _offered().get(name)
+    path = offered().get(name)
     if path is None:
-        raise NotFound(f"there is no download {name[:80]!r}; there are: {', '.join(_offered())}")
+        raise NotFound(f"there is no download {name[:80]!r}; there are: {', '.join(offered())}")
     answer = send_file(path, mimetype="application/octet-stream", conditional=True)
     answer.headers["Content-Disposition"] = f"attachment; filename={path.name}"
     return answer
 
 
-def _offered() -> dict[str, Path]:
+def offered() -> dict[str, Path]:
+    """What there is, by name."""
     folder = this_hub().settings.downloads_dir
     return {path.name: path for path in sorted(folder.glob("*.whl"))}

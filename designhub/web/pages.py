@@ -11,6 +11,7 @@ from designhub.web import (
     assets,
     book,
     book_words,
+    connect,
     designs,
     docs,
     job_words,
@@ -26,6 +27,7 @@ from designhub.web import (
     style,
     words,
     workshop,
+    workshop_forms,
 )
 from designhub.web import session as signing
 from designhub.web.assets import asset
@@ -45,6 +47,8 @@ MODULES = (
     quotes,
     jobs,
     live,
+    workshop_forms,
+    connect,
     workshop,
     printer,
     book,

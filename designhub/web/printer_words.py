@@ -36,6 +36,22 @@ NOTES: Mapping[str, Lazy] = {
     "changed": lazy("Changed what the machine is"),
     "renamed": lazy("Renamed"),
     "removed": lazy("Removed"),
+    "agent.revoked": lazy("Its agent was revoked"),
+}
+
+LINES: Mapping[str, Lazy] = {
+    "material": lazy("Material"),
+    "machine time": lazy("Machine time"),
+    "labour": lazy("Labour"),
+    "commons contribution": lazy("For the design"),
+}
+"""Lines of an example of a price."""
+
+MODES: Mapping[Mode, Lazy] = {
+    Mode.FOOT: lazy("Fetched on foot"),
+    Mode.BICYCLE: lazy("Fetched by bicycle"),
+    Mode.CAR: lazy("Fetched by car"),
+    Mode.PARCEL: lazy("Sent as a parcel"),
 }
 
 CAUSES: Mapping[str, Lazy] = {

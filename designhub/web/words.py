@@ -56,6 +56,16 @@ def milligrams(text: str, *, name: str) -> int:
     return _scaled(text, 3, name=name)
 
 
+def thousandths(text: str, *, name: str) -> int:
+    """A length in mm as a person types it, `0.4`, in thousandths. Raises Invalid."""
+    return _scaled(text, 3, name=name)
+
+
+def hundredths(text: str, *, name: str) -> int:
+    """A share in per cent as a person types it, `10` or `2.5`, in hundredths. Raises Invalid."""
+    return _scaled(text.strip().removesuffix("%").strip(), 2, name=name)
+
+
 def grams(mg: int) -> str:
     """Milligrams for people: `850 mg`, `12.4 g`, `1.25 kg`."""
     size = abs(mg)

@@ -10,7 +10,9 @@ from basis import clock
 from designhub import access
 from designhub.auth import Caller
 from designhub.hub import this_hub
+from designhub.live import Topic
 from designhub.web import board, printer_words
+from designhub.web.live import stream
 from designhub.web.session import signed_in, viewer
 from printers import queries
 from printers.capability import MATERIALS
@@ -68,6 +70,15 @@ def show(slug: str) -> ResponseReturnValue:
         unseen_s=this_hub().settings.unseen_s,
         printer_words=printer_words,
     )
+
+
+@bp.get("/workshops/<slug>/events")
+@signed_in
+def events(slug: str) -> ResponseReturnValue:
+    """Changes of its printers and their jobs, for who runs them."""
+    with this_hub().database.reading() as session:
+        row = access.own_workshop(session, g.caller, slug)
+    return stream(Topic("workshop", row.id))
 
 
 @bp.get("/me/printers")

@@ -1,0 +1,385 @@
+"""Forms of a workshop and its printers: opening, changing, adding."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from basis import clock
+from basis.errors import HubError, Invalid
+from designhub import access
+from designhub.errors import status_of
+from designhub.hub import this_hub
+from designhub.web import printer_words, words
+from designhub.web.printer import own
+from designhub.web.session import signed_in
+from printers import hours, registry
+from printers.capability import COMMON, Profile
+from printers.hours import DAYS, hours_of
+from printers.models import WorkshopRow
+from printers.offer import Carriage, Mode, Prices
+from router import care
+from router.emissions import factors
+from router.globe import find_place
+from router.quote import Inputs, Line, Preset, quote
+
+bp = Blueprint("workshop_forms", __name__)
+
+EXAMPLE_MG = 50_000
+EXAMPLE_S = 7_200
+FIRST: Mapping[str, str] = {
+    "currency": "EUR",
+    "per_hour": "1.50",
+    "labour": "1.00",
+    "contribution": "10",
+    "per_kg": "25.00",
+    "way_foot": "on",
+    "way_bicycle": "on",
+    "way_car": "on",
+    "most_km_foot": "10",
+    "most_km_bicycle": "40",
+    "most_km_car": "200",
+    "most_km_parcel": "1000",
+}
+"""What an empty form begins with: come and fetch it."""
+
+
+@bp.get("/workshops/new")
+@signed_in
+def new() -> ResponseReturnValue:
+    """The form of a workshop that is not there yet."""
+    return _form(FIRST)
+
+
+@bp.post("/workshops/new")
+@signed_in
+def opened() -> ResponseReturnValue:
+    """Open it, or only show what a part would cost."""
+    if "example" in request.form:
+        return _example()
+    try:
+        with this_hub().database.writing() as session:
+            row = registry.create_workshop(
+                session,
+                owner_id=g.caller.id,
+                slug=request.form.get("slug", "").strip(),
+                now=clock.now(),
+                **_said(None),
+            )
+            address = f"/workshops/{row.slug}/printers/new"
+    except HubError as exc:
+        return _form(request.form, fault=exc)
+    return redirect(address, 303)
+
+
+@bp.get("/workshops/<slug>/edit")
+@signed_in
+def edit(slug: str) -> ResponseReturnValue:
+    """The form as the workshop stands."""
+    with this_hub().database.reading() as session:
+        row = access.own_workshop(session, g.caller, slug)
+    return _form(_filled(row), row=row)
+
+
+@bp.post("/workshops/<slug>/edit")
+@signed_in
+def changed(slug: str) -> ResponseReturnValue:
+    """Change it, or only show what a part would cost."""
+    with this_hub().database.reading() as session:
+        row = access.own_workshop(session, g.caller, slug)
+    if "example" in request.form:
+        return _example(row)
+    try:
+        with this_hub().database.writing() as session:
+            fresh = access.own_workshop(session, g.caller, slug)
+            registry.change_workshop(session, fresh, **_said(fresh))
+    except HubError as exc:
+        return _form(request.form, row=row, fault=exc)
+    return redirect(f"/workshops/{slug}", 303)
+
+
+def _form(
+    filled: Mapping[str, str],
+    *,
+    row: WorkshopRow | None = None,
+    fault: HubError | None = None,
+    example: tuple[Line, ...] = (),
+) -> ResponseReturnValue:
+    page = render_template(
+        "workshop_form.html",
+        row=row,
+        filled=filled,
+        fault=fault,
+        example=example,
+        currency=filled.get("currency", "EUR"),
+        modes=list(Mode),
+        printer_words=printer_words,
+    )
+    return page, 200 if fault is None else status_of(fault)
+
+
+def _example(row: WorkshopRow | None = None) -> ResponseReturnValue:
+    try:
+        lines = _example_lines(_currency(), _prices(_currency()))
+    except HubError as exc:
+        return _form(request.form, row=row, fault=exc)
+    return _form(request.form, row=row, example=lines)
+
+
+def _example_lines(currency: str, prices: Prices) -> tuple[Line, ...]:
+    """What 50 g in two hours would cost, fetched: by the very function that prices quotes."""
+    said = request.form.get("per_kg", "") or FIRST["per_kg"]
+    inputs = Inputs(
+        copies=1,
+        mass_mg=EXAMPLE_MG,
+        mass_source="",
+        duration_s=EXAMPLE_S,
+        duration_source="",
+        material="PLA",
+        material_per_kg_minor=words.minor(said, currency, name="price of a kilogram"),
+        prices=prices,
+        carriage=Carriage(mode=Mode.FOOT),
+        mode=Mode.FOOT.value,
+        great_circle_m=0,
+        circuity_per_mille=1_000,
+        country="NO",
+        rated_power_w=100,
+        passed=0,
+        failed=0,
+        queue_s=0,
+        bed_clear=True,
+        idle_h=0,
+        late_after_s=0,
+        preset=Preset.BALANCED.value,
+        factors=factors().id,
+    )
+    return tuple(line for line in quote(inputs).lines if line.label != "carriage")
+
+
+def _said(row: WorkshopRow | None) -> dict[str, Any]:
+    """The form in the words of `registry`. Raises Invalid, NotFound for an unknown place."""
+    currency, form = _currency(), request.form
+    return {
+        **_place(row),
+        "title": form.get("title", ""),
+        "currency": currency,
+        "prices": _prices(currency),
+        "carriage": _ways(currency),
+        "hours": hours.said(
+            form.get("hours", ""), {day: form.get(f"hours_{day}", "") for day in DAYS}
+        ),
+        "address": form.get("address", ""),
+    }
+
+
+def _place(row: WorkshopRow | None) -> dict[str, Any]:
+    """Where it is; a place that was not typed anew stays to the metre."""
+    text = request.form.get("place", "").strip()
+    if row is not None and text == row.place:
+        names = ("place", "lat_udeg", "lon_udeg", "country", "time_zone")
+        return {name: getattr(row, name) for name in names}
+    found = find_place(text)
+    return {
+        "place": found.name,
+        "lat_udeg": found.lat_udeg,
+        "lon_udeg": found.lon_udeg,
+        "country": found.country,
+        "time_zone": found.time_zone,
+    }
+
+
+def _currency() -> str:
+    text = request.form.get("currency", "").strip().upper()
+    if not registry.CURRENCY.fullmatch(text):
+        raise Invalid(f"currency: {text[:10]!r} is not three letters such as EUR")
+    return text
+
+
+def _prices(currency: str) -> Prices:
+    form = request.form
+    return Prices(
+        per_hour_minor=words.minor(form.get("per_hour", ""), currency, name="an hour of printing"),
+        labour_minor=words.minor(form.get("labour", ""), currency, name="labour for a copy"),
+        contribution_bp=words.hundredths(form.get("contribution", ""), name="share of the design"),
+    )
+
+
+def _ways(currency: str) -> list[Carriage]:
+    """Each way that is ticked."""
+    form = request.form
+    return [
+        Carriage(
+            mode=mode,
+            base_minor=words.minor(form.get(f"base_{mode}", "") or "0", currency, name=mode),
+            per_km_minor=words.minor(form.get(f"per_km_{mode}", "") or "0", currency, name=mode),
+            most_km=_whole(f"most_km_{mode}", default=20_000),
+        )
+        for mode in Mode
+        if f"way_{mode}" in form
+    ]
+
+
+def _filled(row: WorkshopRow) -> dict[str, str]:
+    """A workshop as its form shows it."""
+    prices, currency = Prices.from_json(row.prices), row.currency
+    filled = {
+        "title": row.title,
+        "place": row.place,
+        "currency": currency,
+        "per_hour": words.plain_amount(prices.per_hour_minor, currency),
+        "labour": words.plain_amount(prices.labour_minor, currency),
+        "contribution": f"{prices.contribution_bp / 100:g}",
+        "per_kg": FIRST["per_kg"],
+        "address": row.address or "",
+    }
+    for each in map(Carriage.from_json, row.carriage):
+        filled |= {
+            f"way_{each.mode}": "on",
+            f"base_{each.mode}": words.plain_amount(each.base_minor, currency),
+            f"per_km_{each.mode}": words.plain_amount(each.per_km_minor, currency),
+            f"most_km_{each.mode}": str(each.most_km),
+        }
+    if (open_at := hours_of(row.hours)) is not None:
+        filled |= {"hours": open_at.text}
+        filled |= {f"hours_{day}": text for day, text in open_at.days.items()}
+    return filled
+
+
+# Printers.
+
+
+@bp.get("/workshops/<slug>/printers/new")
+@signed_in
+def new_printer(slug: str) -> ResponseReturnValue:
+    """The form of a printer; a common machine fills it in."""
+    with this_hub().database.reading() as session:
+        row = access.own_workshop(session, g.caller, slug)
+    common = request.args.get("common", "")
+    filled = _machine(COMMON[common]) if common in COMMON else {}
+    name = common if common in COMMON else ""
+    return _printer_form(row, {"name": name, **filled}, common=common)
+
+
+@bp.post("/workshops/<slug>/printers/new")
+@signed_in
+def added(slug: str) -> ResponseReturnValue:
+    """Add it; then it is connected, its bed looked at, and a spool loaded."""
+    with this_hub().database.reading() as session:
+        row = access.own_workshop(session, g.caller, slug)
+    try:
+        with this_hub().database.writing() as session:
+            made = registry.add_printer(
+                session,
+                workshop=access.own_workshop(session, g.caller, slug),
+                name=request.form.get("name", "").strip(),
+                profile=_profile({}),
+                now=clock.now(),
+            )
+            address = f"/printers/{made.id}"
+    except HubError as exc:
+        return _printer_form(row, request.form, fault=exc)
+    return redirect(address, 303)
+
+
+@bp.get("/printers/<uuid:printer_id>/edit")
+@signed_in
+def edit_printer(printer_id: UUID) -> ResponseReturnValue:
+    """The form as the printer stands."""
+    with this_hub().database.reading() as session:
+        row = own(session, g.caller, printer_id)
+    filled = {"name": row.name, **_machine(Profile.from_json(row.profile))}
+    return _printer_form(row.workshop, filled, printer_id=printer_id, printer_name=row.name)
+
+
+@bp.post("/printers/<uuid:printer_id>/edit")
+@signed_in
+def changed_printer(printer_id: UUID) -> ResponseReturnValue:
+    """Change its name, or what it is."""
+    with this_hub().database.reading() as session:
+        row = own(session, g.caller, printer_id)
+    try:
+        with this_hub().database.writing() as session:
+            care.change(
+                session,
+                printer_id=printer_id,
+                name=request.form.get("name", "").strip(),
+                profile=_profile(row.profile),
+                by=g.caller.id,
+                now=clock.now(),
+            )
+    except HubError as exc:
+        filled = request.form
+        return _printer_form(
+            row.workshop, filled, printer_id=printer_id, printer_name=row.name, fault=exc
+        )
+    return redirect(f"/printers/{printer_id}", 303)
+
+
+def _printer_form(
+    workshop: WorkshopRow,
+    filled: Mapping[str, str],
+    *,
+    common: str = "",
+    printer_id: UUID | None = None,
+    printer_name: str = "",
+    fault: HubError | None = None,
+) -> ResponseReturnValue:
+    page = render_template(
+        "printer_form.html",
+        workshop=workshop,
+        filled=filled,
+        common=common,
+        machines=[(key, profile.name) for key, profile in COMMON.items()],
+        printer_id=printer_id,
+        printer_name=printer_name,
+        fault=fault,
+    )
+    return page, 200 if fault is None else status_of(fault)
+
+
+WHOLE = (
+    *("bed_x_mm", "bed_y_mm", "height_mm", "max_nozzle_c", "max_bed_c", "rated_power_w"),
+    *("print_mm_s", "travel_mm_s", "acceleration_mm_s2"),
+)
+LENGTHS = {"nozzle_mm": "nozzle_um", "filament_mm": "filament_um", "retract_mm": "retract_um"}
+
+
+def _machine(profile: Profile) -> dict[str, str]:
+    """A profile as its form shows it."""
+    values = profile.as_json()
+    filled = {name: str(values[name]) for name in WHOLE}
+    filled |= {name: f"{values[um] / 1_000:g}" for name, um in LENGTHS.items()}
+    filled |= {name: values[name] for name in ("gcode_flavor", "start_gcode", "end_gcode")}
+    return {"machine": profile.name, **filled, **({"enclosure": "on"} if profile.enclosure else {})}
+
+
+def _profile(before: Mapping[str, Any]) -> Profile:
+    """The form as a profile; what the form does not show stays as it was. Raises Invalid."""
+    form = request.form
+    values = {name: _whole(name) for name in WHOLE}
+    values |= {
+        um: words.thousandths(form.get(name, ""), name=name.replace("_", " "))
+        for name, um in LENGTHS.items()
+    }
+    texts = {
+        name: form.get(name, "").replace("\r\n", "\n") for name in ("start_gcode", "end_gcode")
+    }
+    said = {
+        **values,
+        **texts,
+        "name": form.get("machine", "").strip(),
+        "gcode_flavor": form.get("gcode_flavor", "marlin"),
+        "enclosure": "enclosure" in form,
+    }
+    return Profile.from_json({**before, **said})
+
+
+def _whole(name: str, *, default: int | None = None) -> int:
+    text = request.form.get(name, "").strip()
+    if not text and default is not None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Invalid(f"{name}: {text[:40]!r} is not a whole number")
+    return int(text)
