@@ -45,6 +45,7 @@ class Place:
             workshop=self.workshop,
             printer=self.shop.printer,
             slot=0,
+            agent=self.shop.agent,
         )
 
 
@@ -113,6 +114,12 @@ PAGES = {
     "/printers/{printer}": (200, 200, 200, 200, 200),
     "/printers/{printer}/qr.svg": (302, 403, 403, 200, 200),
     "/printers/{printer}/label": (302, 403, 403, 200, 200),
+    "/printers/{printer}/edit": (302, 403, 403, 200, 200),
+    "/workshops/new": (302, 200, 200, 200, 200),
+    "/workshops/{workshop}/edit": (302, 403, 403, 200, 200),
+    "/workshops/{workshop}/printers/new": (302, 403, 403, 200, 200),
+    "/workshops/{workshop}/connect": (302, 403, 403, 200, 200),
+    "/workshops/{workshop}/connect/{agent}": (302, 403, 403, 404, 404),  # no such code
     "/workshops/{workshop}": (200, 200, 200, 200, 200),
     "/book": (200, 200, 200, 200, 200),
     "/book/entries.jsonl": (200, 200, 200, 200, 200),
@@ -143,6 +150,12 @@ BUTTONS = {
     "/jobs/{job}/received": (401, 404, 409, 409, 409),
     "/jobs/{job}/explode": (401, 404, 404, 404, 404),
     "/printers/{printer}/bed-clear": (401, 403, 403, 303, 303),
+    "/workshops/new": (401, 422, 422, 422, 422),
+    "/workshops/{workshop}/edit": (401, 403, 403, 422, 422),
+    "/workshops/{workshop}/printers/new": (401, 403, 403, 422, 422),
+    "/workshops/{workshop}/connect": (401, 403, 403, 422, 422),
+    "/workshops/{workshop}/agents/{agent}/revoke": (401, 403, 403, 303, 404),
+    "/printers/{printer}/edit": (401, 403, 403, 422, 422),
     "/printers/{printer}/bed-undo": (401, 403, 403, 409, 409),  # it is over a minute ago
     "/printers/{printer}/spools/{slot}/unload": (401, 403, 403, 303, 404),
     "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open
@@ -179,6 +192,8 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "{part_id}": "{part}",
         "{token_id}": "{printer}",  # no token has a printer's id
         "{link_id}": "{printer}",
+        "{enrolment_id}": "{agent}",  # nor a code an agent's
+        "{agent_id}": "{agent}",
         "/workshops/{slug}": "/workshops/{workshop}",
         "/{owner}/{slug}": "/owner/{slug}",
     }
@@ -186,6 +201,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
     elsewhere.add("/static/built/{name}")
     elsewhere.add("/me/sign-out-everywhere")  # test_people
     elsewhere |= {"/jobs/{job}/events", "/orders/{order}/events"}  # test_live: they do not end
+    elsewhere.add("/workshops/{workshop}/events")
     for rule in place.hub.app.url_map.iter_rules():
         if not rule.endpoint.startswith("web."):
             continue
