@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "audit": ("audit", "Verify an open book from its export alone."),
     },
     "Run printers": {
-        "printer": ("workshops", "Enrol printers and show them."),
+        "printer": ("workshops", "Enrol, load, pause, open and show printers."),
         "bed": ("workshops", "Say that a bed is clear."),
         "agent": ("agent", "Take work from a hub for the printers beside this machine."),
         "farm": ("farm", "Real OctoPrint servers with virtual printers, for trying things."),

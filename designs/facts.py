@@ -130,28 +130,6 @@ def fits(size_um: tuple[int, int, int], bed_um: tuple[int, int, int], *, margin_
     )
 
 
-def estimated_mass_mg(
-    facts: MeshFacts, *, density_mg_per_cm3: int, infill_pct: int, shell_um: int = 900
-) -> int:
-    """About how much material the part takes, without supports, skirt and purge; rounded up.
-
-    The outer `shell_um` (two perimeters of 0.45 mm) is solid, the rest is filled to `infill_pct`.
-    The shell is taken as area × thickness, exact for plates and a little too much at corners, and
-    never more than the whole volume. A slicer's figure, where there is one, is better.
-
-    Raises Invalid for a density, infill or shell that cannot be.
-    """
-    if density_mg_per_cm3 <= 0 or not 0 <= infill_pct <= 100 or shell_um < 0:
-        raise Invalid(
-            f"density {density_mg_per_cm3} mg/cm³ must be positive, infill {infill_pct} % between"
-            f" 0 and 100, shell {shell_um} µm not negative"
-        )
-    volume_mm3 = max(0.0, facts.volume_mm3)
-    shell_mm3 = min(volume_mm3, facts.area_mm2 * shell_um / 1_000)
-    solid_mm3 = shell_mm3 + (volume_mm3 - shell_mm3) * infill_pct / 100
-    return math.ceil(solid_mm3 * density_mg_per_cm3 / 1_000)
-
-
 def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is not a whole number")

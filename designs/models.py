@@ -37,7 +37,7 @@ class DesignRow(Base):
     """One git repository with hardware in it. It lies on disk under its number, never its name."""
 
     __tablename__ = "design"
-    __table_args__ = (UniqueConstraint("owner_id", "slug"),)
+    __table_args__ = (UniqueConstraint("owner_id", "slug"), Index("design_by_name", "slug", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))

@@ -1,11 +1,10 @@
 """Reading designs, versions and parts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotAllowed, NotFound
@@ -18,7 +17,6 @@ from designs.models import (
     RefRow,
     VersionRow,
     Visibility,
-    WordRow,
 )
 
 
@@ -67,34 +65,6 @@ def removed_design(session: Session, *, owner_id: UUID, slug: str) -> DesignRow 
 def may_see(design: DesignRow, reader_id: UUID | None) -> bool:
     """Whether somebody may see a design: a public one anybody, a private one its owner."""
     return design.visibility is Visibility.PUBLIC or design.owner_id == reader_id
-
-
-def search(
-    session: Session,
-    *,
-    words: Sequence[str],
-    reader_id: UUID | None,
-    after: int = 0,
-    most: int = 30,
-) -> list[DesignRow]:
-    """Designs that have every word (each may be a beginning), the best first; without words the
-    newest. `after` skips that many."""
-    asked = select(DesignRow).where(
-        DesignRow.deleted_at.is_(None),
-        or_(DesignRow.visibility == Visibility.PUBLIC, DesignRow.owner_id == reader_id),
-    )
-    score: ColumnElement[Any] = literal(0)
-    for position, word in enumerate(words[:8]):
-        hits = (
-            select(WordRow.design_id, func.max(WordRow.weight).label("weight"))
-            .where(WordRow.word >= word, WordRow.word < word + "\U0010ffff")
-            .group_by(WordRow.design_id)
-            .subquery(f"word{position}")
-        )
-        asked = asked.join(hits, hits.c.design_id == DesignRow.id)
-        score = score + hits.c.weight
-    asked = asked.order_by(score.desc() if words else DesignRow.id.desc(), DesignRow.id.desc())
-    return list(session.scalars(asked.offset(after).limit(most)))
 
 
 def refs(session: Session, design_id: int) -> list[RefRow]:
@@ -215,6 +185,17 @@ def pictures(session: Session, design_ids: Collection[int]) -> dict[int, int]:
         .group_by(seen.c.design_id)
     )
     return dict(session.execute(first).all())
+
+
+def pictures_of(session: Session, version_ids: Collection[int]) -> dict[int, int]:
+    """The first part of each version that has a picture, by one statement."""
+    rows = session.execute(
+        select(PartRow.version_id, func.min(PartRow.id))
+        .join(MeshRow, MeshRow.id == PartRow.mesh_id)
+        .where(PartRow.version_id.in_(version_ids), MeshRow.picture_sha256.is_not(None))
+        .group_by(PartRow.version_id)
+    )
+    return dict(rows.all())
 
 
 def titles(session: Session, part_ids: Collection[int]) -> dict[int, tuple[str, str]]:

@@ -22,6 +22,8 @@ from printers.agent import AgentConfig, PrinterAt
 from printers.agent_enrol import UNFINISHED
 
 MOST_CONFIG_BYTES = 1_000_000
+WHERE = "docs/connecting-a-printer.md"
+"""The page that explains every setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Loaded:
     }
     if unknown := sorted(given.keys() - known.keys()):
         names = ", ".join(AGENT_PREFIX + name.upper() for name in unknown)
-        raise Invalid(f"unknown settings: {names}; the known ones: docs/settings.md")
+        raise Invalid(f"unknown settings: {names}; the known ones: {WHERE}")
     given |= {name: text for name, text in options.items() if text}
     warnings: tuple[str, ...] = ()
     printers: dict[str, PrinterAt] = {}
@@ -94,7 +96,8 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Loaded:
         printers = printers_of(settings.printers)
     for name, text in (("hub", settings.hub), ("token", settings.token)):
         if not text:
-            raise Invalid(f"no {name}: give --{name}, {AGENT_PREFIX}{name.upper()} or a --config")
+            variable = f"{AGENT_PREFIX}{name.upper()}"
+            raise Invalid(f"no {name}: give --{name}, {variable} or a --config; see {WHERE}")
     agent = AgentConfig(
         hub_url=settings.hub,
         token=settings.token.strip(),
@@ -141,7 +144,7 @@ def _from_file(path: Path) -> tuple[dict[str, str], dict[str, PrinterAt], tuple[
         )
     known = {each.name for each in fields(AgentSettings)} - {"config"}
     if unknown := sorted(data.keys() - known):
-        raise Invalid(f"{path}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        raise Invalid(f"{path}: unknown {', '.join(unknown)}; the known ones: {WHERE}")
     tables = data.pop("printers", {})
     if not isinstance(tables, dict):
         raise Invalid(f"{path}: write each printer as a table [printers.NAME] with url and key")

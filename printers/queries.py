@@ -142,6 +142,16 @@ def workshops(
     return list(session.scalars(asked.order_by(WorkshopRow.slug).limit(most)))
 
 
+def whereabouts(session: Session, *, most: int) -> list[tuple[str, str, str]]:
+    """(name in its address, title, place) of workshops, the youngest first."""
+    rows = session.execute(
+        select(WorkshopRow.slug, WorkshopRow.title, WorkshopRow.place)
+        .order_by(WorkshopRow.created_at.desc(), WorkshopRow.slug)
+        .limit(most)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class KnownAgent:
     """An agent whose token was right."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -233,22 +233,37 @@ def cancel(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
 
 
 def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
-    """A person says the bed is empty. Raises NotAllowed while a run may be moving on it.
+    """A person says the bed is empty. Raises NotAllowed while a run may be moving on it, or may
+    still begin to: a permit outlives the word of a person who gave its run up.
 
     A printed part that nobody has judged yet may be judged later, on the bench.
     """
     rows.locked_printer(session, printer_id)
+    may_move = or_(RunRow.state.in_(LIVE), RunRow.permit_until > now)
     on_it = session.scalar(
-        select(RunRow).where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
+        select(RunRow)
+        .where(RunRow.printer_id == printer_id, may_move)
+        .order_by(RunRow.fence.desc())
+        .limit(1)
     )
     if on_it is not None:
-        if on_it.state is Run.UNKNOWN:
-            say = "nobody knows what became of it: look, then say job passed or job failed"
-        else:
-            say = "wait for its end, or cancel it"
-        raise NotAllowed(f"run {on_it.id} of job {on_it.job_id} is {on_it.state}: {say}")
+        raise NotAllowed(
+            f"run {on_it.id} of job {on_it.job_id} is {on_it.state}: {_before_clear(on_it, now)}"
+        )
     if registry.cleared(session, printer_id=printer_id, now=now):
         registry.noted(session, printer_id=printer_id, by=by, what="bed.clear", now=now)
+
+
+def _before_clear(run: RunRow, now: datetime) -> str:
+    """What must happen before the bed under a run may be called clear."""
+    say = "wait for its end, or cancel it"
+    if run.state is Run.UNKNOWN:
+        say = "nobody knows what became of it: look, then say job passed or job failed"
+    if run.permit_until is None or run.permit_until <= now:
+        return say
+    if run.state not in LIVE:
+        say = "its permit is still out; look again then, and say it then"
+    return f"its agent may start it until {run.permit_until:%Y-%m-%d %H:%M:%S} UTC: {say}"
 
 
 def refused(session: Session, job: JobRow, *, reason: str, now: datetime) -> None:

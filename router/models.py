@@ -152,6 +152,7 @@ class RunRow(Base):
         ),
         Index("run_job_busy", "job_id", unique=True, **only_where(is_in("state", OPEN))),
         Index("run_deadline", "lease_until", **only_where(is_in("state", HELD))),
+        Index("run_passed", "ended_at", **only_where("state = 'passed'")),
         # Exactly the runs that an agent holds have a deadline.
         CheckConstraint(f"({is_in('state', HELD)}) = (lease_until IS NOT NULL)", name="deadline"),
     )

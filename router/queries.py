@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -196,6 +197,18 @@ def owed_by(
         )
         found[job.printer_id].append(owed)
     return found
+
+
+def permits_out(
+    session: Session, printer_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, datetime]:
+    """Until when something may still be started, for the printers where a permit is out: also by a
+    run that a person ended, for its agent may not know."""
+    asked = select(RunRow.printer_id, RunRow.permit_until).where(
+        RunRow.printer_id.in_(printer_ids), RunRow.permit_until > now
+    )
+    found = session.execute(asked.order_by(RunRow.permit_until))
+    return {printer: until for printer, until in found if until is not None}
 
 
 def work_of(session: Session, printer_ids: Collection[UUID]) -> dict[UUID, PrinterWork]:

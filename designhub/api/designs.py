@@ -10,7 +10,8 @@ from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs, optional_caller
 from designhub.hub import base_url, this_hub
-from designs import catalogue, queries
+from designs import catalogue, finding, queries
+from designs.finding import Wish
 from designs.models import Visibility
 
 bp = Blueprint("designs_api", __name__, url_prefix="/api/v1")
@@ -29,8 +30,12 @@ def search() -> ResponseReturnValue:
     words = catalogue.words_of(request.args.get("q", ""))
     after = whole_number("after", most=1_000_000)
     with this_hub().database.reading() as session:
-        rows = queries.search(
-            session, words=words, reader_id=access.reader(caller), after=after, most=PAGE + 1
+        rows = finding.find(
+            session,
+            Wish(words=words),
+            reader_id=access.reader(caller),
+            after=after,
+            most=PAGE + 1,
         )
         names = access.names_of(session, {row.owner_id for row in rows})
     shown_rows = rows[:PAGE]

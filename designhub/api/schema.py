@@ -427,9 +427,10 @@ class SpoolAsk(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterChange(Message):
-    """Let a printer take new work, or let it run dry."""
+    """Let a printer take new work, or let it run dry, and say why for everybody to read."""
 
     accepting: bool
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -529,7 +530,7 @@ class BookEntry(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookEntries(Message):
-    """One page of the book; `next` is the `after` of the following one."""
+    """One page of the book, the newest first; `next` is the `before` of the following one."""
 
     entries: list[BookEntry]
     next: int | None

@@ -125,7 +125,9 @@ def change_printer(printer_id: UUID) -> ResponseReturnValue:
     asked = said(schema.PrinterChange)
     with this_hub().database.writing() as session:
         access.own_printer(session, g.caller, printer_id)
-        registry.set_accepting(session, printer_id=printer_id, accepting=asked.accepting)
+        registry.set_accepting(
+            session, printer_id=printer_id, accepting=asked.accepting, because=asked.because
+        )
         session.expire_all()
         return _printer(session, printer_id).to_json()
 

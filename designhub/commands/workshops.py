@@ -32,7 +32,7 @@ class Enrolled:
 
 @click.group()
 def printer() -> None:
-    """Printers: enrol them at a hub, and see how they do."""
+    """Printers: enrol them at a hub, load them, let them rest, and see how they do."""
 
 
 @printer.command()
@@ -222,6 +222,89 @@ def show(api: HubApi, printer: str, as_json: bool) -> None:
     _put(api.ask(schema.Printer, "GET", f"/printers/{printer_id(api, printer)}"), as_json)
 
 
+@printer.command()
+@click.argument("printer", metavar="WORKSHOP/PRINTER")
+@click.option(
+    "--material", type=click.Choice(sorted(MATERIALS)), required=True, help="What it is made of."
+)
+@click.option("--colour", required=True, help="As makers read it.")
+@click.option("--grams", type=click.IntRange(1), required=True, help="What is left on the spool.")
+@click.option(
+    "--per-kg",
+    type=click.IntRange(0),
+    help="In the smallest unit of the workshop's money; as before for the same material.",
+)
+@click.option("--slot", type=click.IntRange(0), default=0, show_default=True, help="0 is first.")
+@hub_options
+@json_option
+def load(
+    api: HubApi,
+    printer: str,
+    material: str,
+    colour: str,
+    grams: int,
+    per_kg: int | None,
+    slot: int,
+    as_json: bool,
+) -> None:
+    """A spool is in the printer now, in place of what was in that slot.
+
+    Jobs that wait for this material and colour go on.
+
+    \b
+    designhub printer load atelier/ender --material PLA --colour white --grams 800 --per-kg 2000
+    """
+    where = f"/printers/{printer_id(api, printer)}"
+    asked = schema.SpoolAsk(
+        material=material,
+        colour=colour,
+        left_mg=grams * 1_000,
+        price_per_kg_minor=_price(api, where, material) if per_kg is None else per_kg,
+        slot=slot,
+    )
+    _put(api.ask(schema.Printer, "POST", f"{where}/spools", asked), as_json)
+
+
+@printer.command()
+@click.argument("printer", metavar="WORKSHOP/PRINTER")
+@click.option("--because", default="", help="Why, for everybody to read.")
+@hub_options
+@json_option
+def pause(api: HubApi, printer: str, because: str, as_json: bool) -> None:
+    """Finish what it has, and take nothing new.
+
+    \b
+    designhub printer pause atelier/ender --because "new nozzle on Monday"
+    """
+    _put(_accept(api, printer, accepting=False, because=because), as_json)
+
+
+@printer.command("open")
+@click.argument("printer", metavar="WORKSHOP/PRINTER")
+@hub_options
+@json_option
+def reopen(api: HubApi, printer: str, as_json: bool) -> None:
+    """Take new work again.
+
+    \b
+    designhub printer open atelier/ender
+    """
+    _put(_accept(api, printer, accepting=True), as_json)
+
+
+def _accept(api: HubApi, printer: str, *, accepting: bool, because: str = "") -> schema.Printer:
+    asked = schema.PrinterChange(accepting=accepting, because=because)
+    return api.ask(schema.Printer, "PATCH", f"/printers/{printer_id(api, printer)}", asked)
+
+
+def _price(api: HubApi, where: str, material: str) -> int:
+    """What a loaded spool of this material costs. Raises Invalid when there is none."""
+    for spool in api.ask(schema.Printer, "GET", where).spools:
+        if spool.material == material:
+            return spool.price_per_kg_minor
+    raise Invalid(f"no {material} is loaded there: say what a kilogram costs with --per-kg")
+
+
 @click.group()
 def bed() -> None:
     """Beds: nothing is printed on one until a person said that it is clear."""
@@ -263,6 +346,7 @@ def _put(found: schema.Printer, as_json: bool) -> None:
     put(
         f"{found.name} ({found.profile['name']}): bed {found.bed},"
         f" {found.machine_state or 'never seen'}"
+        + ("" if found.accepting else "; paused, takes nothing new")
     )
     for spool in found.spools:
         left = words.grams(spool.left_mg)

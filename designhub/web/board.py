@@ -18,7 +18,7 @@ from designs import queries as designs
 from printers.models import Bed, PrinterRow, SpoolRow
 from router import care
 from router.jobs import reserved_mg
-from router.queries import Owed, owed_by
+from router.queries import Owed, owed_by, permits_out
 from router.states import LIVE, Job, Run
 
 TO_JUDGE = frozenset({Run.PRINTED, Run.UNKNOWN})
@@ -71,6 +71,8 @@ class Card:
     wants: str
     """The material that the first waiting job lacks, or nothing."""
     may_clear: bool
+    may_start_until: datetime | None
+    """When the permit of a run that a person ended runs out: its agent may not know."""
     may_undo: bool
 
     @property
@@ -87,8 +89,9 @@ def cards(
     now: datetime,
     unseen_s: int,
 ) -> list[Card]:
-    """The cards of some printers, in their order. Six statements, whatever their number."""
+    """The cards of some printers, in their order. Seven statements, whatever their number."""
     owed = owed_by(session, [each.id for each in printers])
+    permits = permits_out(session, [each.id for each in printers], now=now)
     everything = [each for several in owed.values() for each in several]
     parts = {each.part_id for each in everything}
     titles = designs.titles(session, parts)
@@ -109,6 +112,7 @@ def cards(
             spools=tuple(
                 Spool(row=spool, reserved_mg=reserved.get(spool.id, 0)) for spool in printer.spools
             ),
+            permit_until=permits.get(printer.id),
             now=now,
             unseen_s=unseen_s,
         )
@@ -121,6 +125,7 @@ def _card(
     works: Sequence[Work],
     *,
     spools: tuple[Spool, ...],
+    permit_until: datetime | None,
     now: datetime,
     unseen_s: int,
 ) -> Card:
@@ -148,7 +153,8 @@ def _card(
         hand_over=tuple(each for each in works if each.owed.job.state is Job.PASSED),
         spools=spools,
         wants=wants,
-        may_clear=printer.bed is Bed.OCCUPIED and not moving,
+        may_clear=printer.bed is Bed.OCCUPIED and not moving and permit_until is None,
+        may_start_until=None if moving else permit_until,
         may_undo=care.may_undo(printer, now=now) and not since,
     )
 

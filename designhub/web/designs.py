@@ -1,4 +1,4 @@
-"""Finding a design and looking at it: home, search, a design with one of its versions, pictures."""
+"""Looking at a design with one of its versions, and the pictures of parts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +9,15 @@ from sqlalchemy.orm import Session
 
 from basis.errors import HubError, NotFound
 from designhub import access
-from designhub.api.designs import whole_number
 from designhub.auth import Caller
 from designhub.hub import Hub, base_url, this_hub
 from designhub.web.session import viewer
-from designs import catalogue, queries
+from designs import queries
 from designs.facts import MeshFacts
 from designs.models import Analysis, DesignRow, PartRow, RefRow, VersionRow, Visibility
 
 bp = Blueprint("designs", __name__)
 
-PAGE = 24
 MOST_README_BYTES = 200_000
 PICTURE_S = 3_600
 """How long anybody may keep a public picture; a design may become private meanwhile."""
@@ -31,30 +29,6 @@ class ShownPart:
 
     row: PartRow
     facts: MeshFacts | None
-
-
-@bp.get("/")
-def home() -> ResponseReturnValue:
-    """Search, and the newest designs."""
-    caller, asked = viewer(), request.args.get("q", "").strip()[:200]
-    after = whole_number("after", most=1_000_000)
-    words = catalogue.words_of(asked)
-    with this_hub().database.reading() as session:
-        found = queries.search(
-            session, words=words, reader_id=access.reader(caller), after=after, most=PAGE + 1
-        )
-        rows = found[:PAGE]
-        names = access.names_of(session, {row.owner_id for row in rows})
-        pictures = queries.pictures(session, [row.id for row in rows])
-    return render_template(
-        "home.html",
-        asked=asked,
-        ignored=bool(asked) and not words,
-        designs=rows,
-        names=names,
-        pictures=pictures,
-        next=after + PAGE if len(found) > PAGE else None,
-    )
 
 
 @bp.get("/<owner>/<slug>")

@@ -8,12 +8,16 @@ from flask import Blueprint, Response, session
 from designhub.hub import base_url
 from designhub.language import LANGUAGES, spoken
 from designhub.web import (
+    about,
     assets,
     book,
     book_words,
+    browse,
     connect,
     designs,
     docs,
+    feeds,
+    home,
     job_words,
     jobs,
     joining,
@@ -40,6 +44,10 @@ MODULES = (
     joining,
     me,
     language,
+    home,
+    browse,
+    about,
+    feeds,
     style,
     assets,
     designs,

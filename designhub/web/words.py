@@ -100,6 +100,14 @@ def distance(metres: int) -> str:
     return f"{_short(metres / 1_000, 0)}{NO_BREAK}km"
 
 
+def about_distance(metres: int) -> str:
+    """Metres to the next 5 km, so that they do not say where somebody lives: `about 15 km`."""
+    steps = (metres + 2_500) // 5_000
+    if steps == 0:
+        return _("under %(distance)s", distance=f"5{NO_BREAK}km")
+    return _("about %(distance)s", distance=f"{_short(steps * 5, 0)}{NO_BREAK}km")
+
+
 def energy(mwh: int) -> str:
     """Thousandths of a watt-hour for people: `850 mWh`, `12.4 Wh`, `1.25 kWh`."""
     if abs(mwh) < 1_000:

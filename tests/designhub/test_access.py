@@ -100,6 +100,11 @@ PAGES = {
     "/reset": (200, 200, 200, 200, 200),
     "/confirm": (404, 404, 404, 404, 404),
     "/": (200, 200, 200, 200, 200),
+    "/designs": (200, 200, 200, 200, 200),
+    "/about": (200, 200, 200, 200, 200),
+    "/designs.atom": (200, 200, 200, 200, 200),
+    "/robots.txt": (200, 200, 200, 200, 200),
+    "/sitemap.xml": (200, 200, 200, 200, 200),
     "/owner/{slug}": (404, 404, 404, 200, 404),
     "/owner/{slug}?version=main": (404, 404, 404, 200, 404),
     "/parts/{part}.png": (404, 404, 404, 200, 404),
@@ -214,7 +219,14 @@ def test_the_tables_hold_every_page(place: Place) -> None:
 
 def test_a_private_design_shows_nowhere_else(place: Place) -> None:
     """Its maker and its workshop know it from the order; nobody else reads its name anywhere."""
-    public = ["/", f"/?q={SECRET}", "/workshops", "/workshops/{workshop}", "/book"]
+    public = [
+        "/",
+        "/designs",
+        f"/designs?q={SECRET}",
+        "/workshops",
+        "/workshops/{workshop}",
+        "/book",
+    ]
     public += ["/book/entries.jsonl", "/api/v1/designs", f"/api/v1/designs?q={SECRET}"]
     public += ["/owner/{slug}", "/api/v1/workshops/{workshop}", "/api/v1/book/entries"]
     for template in public:

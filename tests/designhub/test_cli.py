@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from designhub import processes
+from designhub.api import schema
 from designhub.cli import SECTIONS, main
 from tests.support.hub_process import RunningHub, command
 from tests.support.solids import box, stl
@@ -112,6 +113,30 @@ def test_answers_for_programs(running_hub: RunningHub, tmp_path: Path) -> None:
     near_misses = ada.ask("quote", f"{ada.name}/shims", *near)["near_misses"]
     [refusal] = [each for each in near_misses if each["where"]["workshop"] == lab]
     assert [each["axis"] for each in refusal["reasons"]] == ["seen"]
+
+
+def test_a_printer_is_loaded_paused_and_opened(running_hub: RunningHub) -> None:
+    ada, eve = running_hub.person(), running_hub.person()
+    printer = f"loft-of-{ada.name}/one"
+    where = ("--workshop", f"loft-of-{ada.name}", "--near", "-30.5,-30.5", "--common", "virtual")
+    ada.ask("printer", "enrol", "one", *where, "--per-kg", "1900")
+    assert ada.ask("printer", "pause", printer)["accepting"] is False
+    assert "takes nothing new" in ada.designhub("printer", "pause", printer)
+    assert ada.ask("printer", "open", printer)["accepting"] is True
+    spool = ("--colour", "red", "--grams", "250")
+    loaded = ada.ask("printer", "load", printer, "--material", "PLA", *spool)["spools"]
+    known = ("slot", "material", "colour", "left_mg", "price_per_kg_minor")
+    assert [[each[name] for name in known] for each in loaded] == [[0, "PLA", "red", 250_000, 1900]]
+    petg = ("printer", "load", printer, "--material", "PETG", "--slot", "1", *spool)
+    assert "--per-kg" in ada.designhub(*petg, fails=True)
+    assert "slot 1: PETG red, 250" in ada.designhub(*petg, "--per-kg", "0")
+    for words in (("pause", printer), ("open", printer), (*petg[1:], "--per-kg", "0")):
+        assert "is not yours" in eve.designhub("printer", *words, fails=True)
+    pusher = ada.api.ask(
+        schema.Token, "POST", "/tokens", schema.TokenAsk(name="p", scopes=["push"])
+    )
+    refused = command("printer", "pause", printer, hub=ada.url, token=pusher.token or "")
+    assert "operate" in refused.stderr
 
 
 def test_the_agents_settings_are_written_for_its_owner_alone(

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from designs.publishing import analyse_version
 from designs.versions import read_refs
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Mode
+from printers.protocol import ReportEvent
+from router import lease
 from router.states import Job
 from tests.support import builders, solids
 from tests.support.builders import NOW, Shop
@@ -127,7 +130,9 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         order = session.connection().exec_driver_sql("SELECT id FROM customer_order").scalar()
     return {
         "home": "/",
-        "search": "/?q=design",
+        "search": "/designs?q=design&fits=200x200x200&licence=CC0-1.0",
+        "found nothing": "/designs?q=x+nothing+at+all",
+        "designs": "/designs?sort=name",
         "design": f"/owner/{slug}",
         "make": f"/make/{shop.part.part_id}",
         "orders": "/orders",
@@ -136,6 +141,7 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         "workshops": "/workshops",
         "workshop": f"/workshops/{workshop}",
         "book": "/book",
+        "about": "/about",
         "errors": "/docs/errors",
         "sign-in": "/sign-in",
         "sign-up": "/sign-up",
@@ -189,7 +195,7 @@ def test_nothing_said_by_people_becomes_markup(hub: OpenHub, shop: Shop) -> None
         wish = {"place": EVIL, "colour": EVIL}
         answer = client.get(f"/make/{shop.part.part_id}", query_string=wish)
         assert answer.status_code == 404 and "<script>" not in answer.text
-    search = hub.client().get("/", query_string={"q": EVIL})
+    search = hub.client().get("/designs", query_string={"q": EVIL})
     assert "<script>" not in search.text and "&lt;script&gt;" in search.text
 
 
@@ -353,6 +359,27 @@ def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -
     assert f"{printer}/bed-clear" not in owner.get(path).text
 
 
+def test_the_bed_waits_for_a_permit_that_is_out(hub: OpenHub, shop: Shop) -> None:
+    """The agent fell silent, a person gave the run up: it may begin all the same."""
+    (job,), now = hub.ordered(shop), clock.now()
+    silent = now - timedelta(seconds=builders.LEASE_S + 1)
+    with hub.hub.database.writing() as session:
+        run = builders.take(session, shop, now=silent)
+        assert run is not None
+        builders.permit(session, shop, run, now=silent)
+        lease.expire(session, now=now)
+    owner, printer = hub.client("owner"), f"/printers/{shop.printer}"
+    assert owner.form(f"/jobs/{job}/failed", cause="nothing there").status_code == 303
+    page = owner.get(printer).text
+    assert f"{printer}/bed-clear" not in page and "A start permit is still out" in page
+    refused = owner.form(f"{printer}/bed-clear")
+    assert refused.status_code == 409 and "its agent may start it until" in refused.text
+    with hub.hub.database.writing() as session:
+        builders.report(session, shop, run, ReportEvent.NEVER_STARTED, now=now)
+    assert f"{printer}/bed-clear" in owner.get(printer).text
+    assert owner.form(f"{printer}/bed-clear").status_code == 303
+
+
 def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     hub: OpenHub, tmp_path: Path
 ) -> None:
@@ -401,7 +428,7 @@ def test_a_pushed_design_is_shown_with_its_readme_faults_and_refusals(
     assert client.get("/ada/lamp?version=v9").status_code == 404
     picture = re.findall(r'src="(/parts/\d+\.png)"', page)[0]
     assert client.get(picture).data.startswith(b"\x89PNG")
-    assert picture in client.get("/?q=lamp").text
+    assert picture in client.get("/designs?q=lamp").text
 
 
 def test_the_book_is_taken_away_in_pieces_and_verified_without_the_hub(
@@ -464,7 +491,7 @@ def test_a_failure_of_the_hub_says_so_without_its_inside(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr("designs.queries.search", broken)
+    monkeypatch.setattr("designs.finding.find", broken)
     answer = hub.client().get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text and "The hub failed" in answer.text

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from designs.facts import (
     MeshFacts,
     Remark,
     UnitSource,
-    estimated_mass_mg,
     fits,
 )
 
@@ -101,34 +99,3 @@ def test_what_fits_fits(
     inside = wide + 2 * margin_um <= bed_um[0] and deep + 2 * margin_um <= bed_um[1]
     assert (fit.turn_deg is not None) == (inside and size_um[2] <= bed_um[2])
     assert (fit.turn_deg is None) == (fit.over_x_um + fit.over_y_um + fit.over_z_um > 0)
-
-
-def test_a_solid_cube_weighs_its_volume() -> None:
-    """8 cm³ of 1.24 g/cm³."""
-    assert estimated_mass_mg(CUBE, density_mg_per_cm3=1_240, infill_pct=100) == 9_920
-
-
-def test_a_filled_cube_weighs_its_shell_and_part_of_the_rest() -> None:
-    """2400 mm² × 0.9 mm is shell, a fifth of the other 5840 mm³ is filled: 3328 mm³."""
-    assert estimated_mass_mg(CUBE, density_mg_per_cm3=1_000, infill_pct=20) == 3_328
-
-
-def test_a_thin_part_is_all_shell() -> None:
-    thin = replace(CUBE, volume_mm3=100.0)
-    assert estimated_mass_mg(thin, density_mg_per_cm3=1_000, infill_pct=0) == 100
-
-
-@given(st.floats(0, 1e9), st.floats(0, 1e7), st.integers(0, 99))
-def test_more_infill_never_weighs_less(volume: float, area: float, infill_pct: int) -> None:
-    facts = replace(CUBE, volume_mm3=volume, area_mm2=area)
-    less = estimated_mass_mg(facts, density_mg_per_cm3=1_240, infill_pct=infill_pct)
-    more = estimated_mass_mg(facts, density_mg_per_cm3=1_240, infill_pct=infill_pct + 1)
-    assert 0 <= less <= more <= math.ceil(volume * 1.24 * (1 + 1e-9))
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"density_mg_per_cm3": 0}, {"infill_pct": 101}, {"shell_um": -1}]
-)
-def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(Invalid):
-        estimated_mass_mg(CUBE, **{"density_mg_per_cm3": 1, "infill_pct": 1} | wrong)

@@ -23,7 +23,7 @@ from basis.settings import AGENT_PREFIX, CLIENT_VARIABLES, PREFIX, Settings
 from designhub.app import create_app
 from designhub.cli import main
 from designhub.errors import status_of_kind
-from printers.agent_config import AgentSettings
+from printers.agent_config import WHERE, AgentSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -82,7 +82,7 @@ def test_every_setting_shows_its_bounds() -> None:
 
 
 def test_every_setting_of_the_agent_stands_in_the_docs() -> None:
-    rows = cells(DOCS / "connecting-a-printer.md")
+    rows = cells(ROOT / WHERE)
     wanted = {AGENT_PREFIX + each.name.upper() for each in fields(AgentSettings)}
     assert {name for name in rows if name.startswith(AGENT_PREFIX)} == wanted
 

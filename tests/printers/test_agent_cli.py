@@ -15,7 +15,7 @@ from rich.console import Console
 from basis.errors import Invalid
 from printers.agent import PrinterAt, Snapshot, View
 from printers.agent_cli import agent, run_agent, screen
-from printers.agent_config import load
+from printers.agent_config import WHERE, load
 from tests.support.hub_stand_in import TOKEN, HubStandIn, hub_served
 from tests.support.octoprint_fixtures import StandInBench
 
@@ -62,7 +62,7 @@ def test_a_file_that_others_can_read_is_worth_a_warning(file: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "options", "says"),
     [
-        ({"DESIGNHUB_AGENT_TOKNE": "x"}, BASE, "DESIGNHUB_AGENT_TOKNE"),
+        ({"DESIGNHUB_AGENT_TOKNE": "x"}, BASE, f"DESIGNHUB_AGENT_TOKNE; the known ones: {WHERE}"),
         ({}, {**BASE, "wait_s": "61"}, "0 to 60"),
         ({}, {**BASE, "hub": ""}, "DESIGNHUB_AGENT_HUB"),
         ({}, {**BASE, "token": ""}, "--token"),

@@ -320,7 +320,7 @@ class Workshop(RuleBasedStateMachine):
 
     @invariant()
     def rows_are_as_they_must_be(self) -> None:
-        """I1, I2, I4, I7, I8, I11 and I12, as far as rows can tell."""
+        """I1, I2, I3, I4, I7, I8, I11 and I12, as far as rows can tell."""
         with self.database.reading() as session:
             runs = list(session.execute(select(RunRow.__table__).order_by(RunRow.fence)))
             found = {job.id: job for job in session.execute(select(JobRow.__table__))}
@@ -332,6 +332,9 @@ class Workshop(RuleBasedStateMachine):
         assert len({run.job_id for run in live}) == len(live)
         for run in live:
             assert printers[run.printer_id].bed is Bed.OCCUPIED  # I12
+        for run in runs:
+            if run.permit_until is not None and run.permit_until > self.world.now:
+                assert printers[run.printer_id].bed is Bed.OCCUPIED  # I3: it may still be used
         opened = Counter(run.job_id for run in runs if run.state in OPEN)
         for job in found.values():
             assert opened[job.id] == (job.state is Job.ASSIGNED)
@@ -458,6 +461,13 @@ class Eventful(Workshop):
         self.somebody_speaks_with_an_old_fence(FIRST)
 
     @rule()
+    def a_person_gives_up_what_may_still_start(self) -> None:
+        self.work(FIRST._replace(number=STAGES.index(What.PERMITTED)))
+        self.time_passes(FIRST._replace(number=1))
+        self.somebody_presses_a_button(FIRST._replace(number=BUTTONS.index("failed")))
+        self.somebody_clears_the_bed(FIRST)
+
+    @rule()
     def the_print_ends_and_is_taken_off(self) -> None:
         self.a_print_ends(FIRST)
         self.work(FIRST._replace(number=STAGES.index(What.DONE)))
@@ -537,6 +547,16 @@ def test_it_is_found_when_agents_forget_their_intent() -> None:
 def test_it_is_found_when_a_bed_is_cleared_under_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def clear(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
         registry.cleared(session, printer_id=printer_id, now=now)
+
+    monkeypatch.setattr(jobs, "clear_bed", clear)
+    must_break()
+
+
+def test_it_is_found_when_a_bed_is_cleared_under_a_permit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clear(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
+        live = select(RunRow).where(RunRow.printer_id == printer_id, RunRow.state.in_(LIVE))
+        if session.scalar(live) is None:
+            registry.cleared(session, printer_id=printer_id, now=now)
 
     monkeypatch.setattr(jobs, "clear_bed", clear)
     must_break()

@@ -289,7 +289,7 @@ def test_a_person_ends_what_nobody_knows(database: Database, world: Shop, verdic
             assert jobs.passed(session, job_id=job_id, by=world.owner, now=NOW).state is Job.DONE
         else:
             assert fail(session, world, job_id).state is Job.FAILED
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=NOW)
+        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(1_000))
     check_book(database)
 
 

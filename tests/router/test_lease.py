@@ -269,22 +269,39 @@ def test_a_permit_is_good_until_it_runs_out_or_is_used(database: Database, world
             b.permit(session, world, run)
 
 
-def test_a_permit_still_out_blocks_the_printer_until_it_ran_out(
-    database: Database, world: Shop
-) -> None:
+def test_a_bed_is_not_cleared_while_a_permit_is_out(database: Database, world: Shop) -> None:
     """A person gave the run up; its agent is away and may still start it."""
     (job_id, _) = b.ordered(database, world, copies=2)
+    until = f"until {later(PERMIT_S):%Y-%m-%d %H:%M:%S} UTC"
     with database.writing() as session:
         run = permitted(session, world)
+        with pytest.raises(NotAllowed, match=f"is permitted: .* {until}: wait for its end"):
+            clear(session, world, seconds=1)
         lease.expire(session, now=later(LEASE_S + 1))
+        with pytest.raises(NotAllowed, match=f"is unknown: .* {until}: .* look, then say"):
+            clear(session, world, seconds=LEASE_S + 1)
         fail(session, world, job_id)
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(200))
-        assert "permit has not run out" in why_nothing(session, world, seconds=PERMIT_S - 1)
+        with pytest.raises(NotAllowed, match=f"is failed: .* {until}: .* look again then"):
+            clear(session, world, seconds=PERMIT_S - 1)
+        assert bed(session, world) is Bed.OCCUPIED
+        clear(session, world, seconds=PERMIT_S)
         other = b.take(session, world, now=later(PERMIT_S))
         assert other is not None
         assert other.job_id != job_id
         with pytest.raises(StaleFence):
             b.permit(session, world, run, now=later(PERMIT_S + 1))
+
+
+def test_nothing_is_leased_while_a_permit_is_out(database: Database, world: Shop) -> None:
+    """Even if its bed were clear."""
+    (job_id, _) = b.ordered(database, world, copies=2)
+    with database.writing() as session:
+        permitted(session, world)
+        lease.expire(session, now=later(LEASE_S + 1))
+        fail(session, world, job_id)
+        registry.cleared(session, printer_id=world.printer, now=later(200))
+        assert "permit has not run out" in why_nothing(session, world, seconds=PERMIT_S - 1)
+        assert b.take(session, world, now=later(PERMIT_S)) is not None
 
 
 @pytest.mark.parametrize("word", ["passed", "failed"])
@@ -299,10 +316,15 @@ def test_a_persons_word_leaves_the_permit_out_but_its_agents_does_not(
             jobs.passed(session, job_id=job_id, by=world.owner, now=later(130))
         else:
             fail(session, world, job_id)
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(130))
-        assert "permit has not run out" in why_nothing(session, world, seconds=140)
+        with pytest.raises(NotAllowed, match="its permit is still out"):
+            clear(session, world, seconds=139)
         b.report(session, world, run, ReportEvent.NEVER_STARTED, now=later(140))
+        clear(session, world, seconds=141)
         assert b.take(session, world, now=later(141)) is not None
+
+
+def clear(session: Session, world: Shop, *, seconds: float) -> None:
+    jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(seconds))
 
 
 def fail(session: Session, world: Shop, job_id: UUID) -> None:
@@ -325,20 +347,20 @@ def test_what_moves_after_a_person_ended_it_is_stopped_and_keeps_the_bed(
         run = permitted(session, world)
         lease.expire(session, now=later(LEASE_S + 1))
         fail(session, world, job_id)
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(150))
-        assert b.beat(session, world, run, now=later(160), printing=True) is Word.STOP
+        clear(session, world, seconds=PERMIT_S)
+        assert b.beat(session, world, run, now=later(310), printing=True) is Word.STOP
         assert bed(session, world) is Bed.OCCUPIED
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(170))
+        clear(session, world, seconds=320)
         with pytest.raises(StaleFence):  # alive, and nothing moves
-            b.beat(session, world, run, now=later(175))
-        late = b.report(session, world, run, ReportEvent.FAILED, now=later(180))
+            b.beat(session, world, run, now=later(325))
+        late = b.report(session, world, run, ReportEvent.FAILED, now=later(330))
         assert late.state is Run.FAILED
         assert bed(session, world) is Bed.OCCUPIED
         # From its last word on, what comes of it is an echo.
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=later(190))
-        b.report(session, world, run, ReportEvent.FAILED, now=later(200))
+        clear(session, world, seconds=340)
+        b.report(session, world, run, ReportEvent.FAILED, now=later(350))
         with pytest.raises(StaleFence):
-            b.beat(session, world, run, now=later(210), printing=True)
+            b.beat(session, world, run, now=later(360), printing=True)
         assert bed(session, world) is Bed.CLEAR
         notes = select(HappeningRow.what).where(HappeningRow.what.like("late.%"))
         assert list(session.scalars(notes)) == ["late.failed"]

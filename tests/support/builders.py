@@ -23,7 +23,7 @@ from commons import book
 from designhub.models import AccountRow
 from designs.facts import READER, MeshFacts, UnitSource
 from designs.mesh import facts_of
-from designs.models import Analysis, DesignRow, MeshRow, PartRow, VersionRow, Visibility
+from designs.models import Analysis, DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
 from designs.queries import PrintablePart, printable
 from printers import registry
 from printers.capability import COMMON, Choices, Profile
@@ -184,6 +184,13 @@ def part(
     session.flush()
     session.refresh(version, ["parts"])
     return printable(version, None)
+
+
+def ref(session: Session, thing: PrintablePart, name: str = "refs/heads/main") -> None:
+    """Let a branch or a tag name the version of a part."""
+    version_id = session.get_one(PartRow, thing.part_id).version_id
+    session.add(RefRow(design_id=thing.design_id, ref=name, version_id=version_id, updated_at=NOW))
+    session.flush()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ def _designs() -> None:
     op.add_column("mesh", sa.Column("glb_sha256", sa.String(length=64), nullable=True))
     due = sa.text("analysis = 'done' AND glb_sha256 IS NULL")
     op.create_index("mesh_model_due", "mesh", ["id"], sqlite_where=due, postgresql_where=due)
+    op.create_index("design_by_name", "design", ["slug", "id"])
 
 
 def _printers() -> None:
@@ -119,5 +120,7 @@ def _printers() -> None:
 
 
 def _router() -> None:
-    """What was asked for, to ask again."""
+    """When runs passed; what was asked for, to ask again."""
+    passed = sa.text("state = 'passed'")
+    op.create_index("run_passed", "run", ["ended_at"], sqlite_where=passed, postgresql_where=passed)
     op.add_column("quote", sa.Column("place", sa.String(length=200), nullable=True))
