@@ -264,6 +264,7 @@ def needs(scope: Scope) -> Callable[[Callable[Given, Answer]], Callable[Given, A
             g.caller = caller
             return view(*args, **kwargs)
 
+        guarded.__dict__["scope"] = scope  # for the description of the API
         return guarded
 
     return decorate

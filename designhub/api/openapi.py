@@ -9,11 +9,14 @@ OpenAPI 3.1; the schemas are the message dataclasses themselves, so an answer an
 cannot drift apart.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
+from functools import cache
+from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -96,6 +99,7 @@ def document(app: Flask, *, version: str) -> dict[str, Any]:
     """The whole description of the API under `/api/v1`."""
     schemas: dict[str, Any] = {"Problem": PROBLEM}
     paths: dict[str, Any] = {}
+    areas: dict[str, str] = {}
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = inspect.unwrap(app.view_functions[rule.endpoint])
         description = _description_of(app.view_functions[rule.endpoint]) or _description_of(view)
@@ -104,6 +108,10 @@ def document(app: Flask, *, version: str) -> dict[str, Any]:
         path = re.sub(r"<(?:[a-z]+(?:\([^)]*\))?:)?([a-z_]+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             operation = _operation(description, rule, view, schemas)
+            scope = getattr(app.view_functions[rule.endpoint], "scope", None)
+            if scope is not None:
+                operation["x-scope"] = str(scope)
+            areas.setdefault(operation["tags"][0], _first_line(inspect.getmodule(view)))
             paths.setdefault(path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -114,6 +122,7 @@ def document(app: Flask, *, version: str) -> dict[str, Any]:
             "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in sorted(areas.items())],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -126,6 +135,10 @@ def document(app: Flask, *, version: str) -> dict[str, Any]:
     }
 
 
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
 def _description_of(view: object) -> Description | None:
     found = getattr(view, "description", None)
     return found if isinstance(found, Description) else None
@@ -136,6 +149,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": rule.endpoint.replace(".", "_"),
+        "tags": [rule.endpoint.partition(".")[0].removesuffix("_api")],
         "summary": description.summary,
         "description": inspect.cleandoc(view.__doc__ or ""),
         "parameters": [
@@ -188,6 +202,7 @@ def _message(kind: type[Message], schemas: dict[str, Any]) -> dict[str, Any]:
         schemas[kind.__name__] = {}  # taken at once: messages may hold each other
         annotations = kinds_of(kind)
         named = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+        texts = _texts_of(kind)
         required = [
             name
             for name, each in named.items()
@@ -196,10 +211,36 @@ def _message(kind: type[Message], schemas: dict[str, Any]) -> dict[str, Any]:
         schemas[kind.__name__] = {
             "type": "object",
             "description": inspect.cleandoc(kind.__doc__ or ""),
-            "properties": {name: _value(annotations[name], schemas) for name in named},
+            "properties": {
+                name: _field(annotations[name], each, texts.get(name), schemas)
+                for name, each in named.items()
+            },
             "required": required,
         }
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _field(
+    kind: Any, each: Field[Any], text: str | None, schemas: dict[str, Any]
+) -> dict[str, Any]:
+    """One field of a message: its type, what it is when it is left out, and what it means."""
+    schema = _value(kind, schemas)
+    default = each.default
+    if default is not MISSING and default is not None and "$ref" not in schema:
+        schema = {**schema, "default": default}
+    return {**schema, "description": text} if text else schema
+
+
+@cache
+def _texts_of(kind: type[Message]) -> Mapping[str, str]:
+    """What stands below the fields of a message in its source."""
+    body = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
+    found = {}
+    for field, below in pairwise(getattr(body, "body", ())):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            said = getattr(below.value, "value", "")
+            found[ast.unparse(field.target)] = " ".join(inspect.cleandoc(str(said)).split())
+    return found
 
 
 def _value(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:

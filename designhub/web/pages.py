@@ -9,6 +9,7 @@ from designhub.hub import base_url
 from designhub.language import LANGUAGES, spoken
 from designhub.web import (
     about,
+    api_page,
     assets,
     book,
     book_words,
@@ -61,6 +62,7 @@ MODULES = (
     printer,
     book,
     docs,
+    api_page,
 )
 for module in MODULES:
     bp.register_blueprint(module.bp)

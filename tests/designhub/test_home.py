@@ -224,3 +224,19 @@ def test_every_emission_factor_is_shown_with_its_source(hub: OpenHub) -> None:
     assert page.count("<tr><td>") == len(rows)
     assert page.count("not checked at its source") == sum(not row["checked"] for row in rows)
     assert used.sha256 in page
+
+
+def test_the_api_is_readable_without_a_program(hub: OpenHub) -> None:
+    """Every call and message of the description has its place, every link leads to one."""
+    page = hub.client().get("/docs/api").text
+    shape = check_shape(page, "api")
+    document = hub.app.test_client().get("/api/v1/openapi.json").get_json()
+    calls = [each for methods in document["paths"].values() for each in methods.values()]
+    wanted = {call["operationId"] for call in calls} | document["components"]["schemas"].keys()
+    assert wanted <= set(shape.ids)
+    led = {given["href"] for tag, given in shape.tags if tag == "a" and given.get("href")}
+    inside = {str(href)[1:] for href in led if str(href).startswith("#")}
+    assert inside <= set(shape.ids)
+    plain = html.unescape(page)
+    assert """-d '{"design": "ada/hinge-box", "place": "Ulm, DE"}'""" in plain
+    assert "`City`, `City, CC`" in plain and "whole number, mg" in plain and "push" in plain

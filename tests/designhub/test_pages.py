@@ -142,6 +142,7 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         "workshop": f"/workshops/{workshop}",
         "book": "/book",
         "about": "/about",
+        "api": "/docs/api",
         "errors": "/docs/errors",
         "sign-in": "/sign-in",
         "sign-up": "/sign-up",
