@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
@@ -202,7 +203,7 @@ def _message(kind: type[Message], schemas: dict[str, Any]) -> dict[str, Any]:
         schemas[kind.__name__] = {}  # taken at once: messages may hold each other
         annotations = kinds_of(kind)
         named = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
-        texts = _texts_of(kind)
+        texts = _texts_in(kind.__module__).get(kind.__name__, {})
         required = [
             name
             for name, each in named.items()
@@ -232,14 +233,16 @@ def _field(
 
 
 @cache
-def _texts_of(kind: type[Message]) -> Mapping[str, str]:
-    """What stands below the fields of a message in its source."""
-    body = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
-    found = {}
-    for field, below in pairwise(getattr(body, "body", ())):
-        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
-            said = getattr(below.value, "value", "")
-            found[ast.unparse(field.target)] = " ".join(inspect.cleandoc(str(said)).split())
+def _texts_in(module: str) -> Mapping[str, Mapping[str, str]]:
+    """What stands below the fields of the classes of a module in its source."""
+    found: dict[str, dict[str, str]] = {}
+    for kind in ast.parse(inspect.getsource(import_module(module))).body:
+        if isinstance(kind, ast.ClassDef):
+            texts = found.setdefault(kind.name, {})
+            for field, below in pairwise(kind.body):
+                if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                    said = str(getattr(below.value, "value", ""))
+                    texts[ast.unparse(field.target)] = " ".join(inspect.cleandoc(said).split())
     return found
 
 
