@@ -31,6 +31,10 @@ class JobStory:
     design_title: str
     commit: str
     part: str
+    part_id: int
+    part_name: str
+    design_slug: str
+    design_owner: UUID
     history: list[HappeningRow]
 
 
@@ -65,6 +69,10 @@ def job_story(session: Session, job_id: UUID) -> JobStory:
         design_title=design.title,
         commit=version.commit,
         part=part.slug,
+        part_id=part.id,
+        part_name=part.name,
+        design_slug=design.slug,
+        design_owner=design.owner_id,
         history=list(history),
     )
 
@@ -107,6 +115,26 @@ def order_by_id(session: Session, order_id: UUID) -> OrderRow:
     if row is None:
         raise NotFound(f"there is no order {order_id}")
     return row
+
+
+def open_runs(session: Session, job_ids: Collection[UUID]) -> dict[UUID, RunRow]:
+    """The open run of each job that has one, by one statement."""
+    rows = session.scalars(select(RunRow).where(RunRow.job_id.in_(job_ids), RunRow.state.in_(OPEN)))
+    return {row.job_id: row for row in rows}
+
+
+def history_of(
+    session: Session, job_ids: Collection[UUID], *, most: int = 100
+) -> list[HappeningRow]:
+    """The newest lines of the histories of many jobs, the newest first."""
+    return list(
+        session.scalars(
+            select(HappeningRow)
+            .where(HappeningRow.job_id.in_(job_ids))
+            .order_by(HappeningRow.id.desc())
+            .limit(most)
+        )
+    )
 
 
 def unfinished_of(session: Session, account_id: UUID) -> int:

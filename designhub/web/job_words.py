@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from designhub.language import Lazy, _, lazy
 from designhub.web import words
 from router.states import LIVE, Job, Run
+
+if TYPE_CHECKING:  # commands speak through this module too, without a database
+    from router.models import RunRow
 
 JOBS: Mapping[Job, Lazy] = {
     Job.ORDERED: lazy("Ordered: its G-code is being made."),
@@ -56,7 +60,93 @@ HAPPENINGS: Mapping[str, Lazy] = {
     "run.release": lazy("The agent gave it back before it started"),
     "run.stop_asked": lazy("Asked the printer to stop"),
     "run.moves_unbidden": lazy("The printer moves without leave"),
+    "late.started": lazy("Said too late: the print began"),
+    "late.paused": lazy("Said too late: the print paused"),
+    "late.finished": lazy("Said too late: the print finished"),
+    "late.failed": lazy("Said too late: the print failed"),
+    "late.never_started": lazy("Said too late: it never started"),
+    "late.released": lazy("Said too late: given back"),
+    "late.unclear": lazy("Said too late: the agent does not know either"),
+    "message": lazy("A message"),
 }
+
+GOOD = frozenset({"job.sliced", "run.start", "run.finish", "run.pass", "job.pass", "job.receive"})
+LOOK = frozenset({"job.costs_more", "run.pause", "run.expire", "run.stop_asked", "job.cancel"})
+BAD = frozenset({"job.refuse", "job.run_failed", "run.fail", "run.moves_unbidden"})
+"""Happenings by how a timeline marks them."""
+
+NEXT: Mapping[Job | Run, tuple[Lazy, Lazy]] = {
+    Job.ORDERED: (
+        lazy("The hub slices the part for this printer, most often within minutes."),
+        lazy("The hub slices the part for your printer. There is nothing to do."),
+    ),
+    Job.ASKED: (
+        lazy("The workshop may make it at the quoted price all the same. Or cancel and ask anew."),
+        lazy("Make it at the quoted price, or leave it to the maker to cancel and ask anew."),
+    ),
+    Job.READY: (
+        lazy("It starts by itself when the printer is free, its bed clear and its spool loaded."),
+        lazy("It starts by itself: keep the bed clear and its material loaded."),
+    ),
+    Job.ASSIGNED: (
+        lazy("The printer works on it."),
+        lazy("The printer works on it."),
+    ),
+    Job.FAILED: (
+        lazy("The workshop decides whether to try again. If you cancel, you owe nothing for it."),
+        lazy("Read what went wrong, then try again or cancel it."),
+    ),
+    Job.PASSED: (
+        lazy("It comes to you. Say so when you have it."),
+        lazy("Send it, and say so when the maker has it."),
+    ),
+    Job.DONE: (
+        lazy("Nothing is left to do. Its price is written in the open book."),
+        lazy("Nothing is left to do. Its price is written in the open book."),
+    ),
+    Job.CANCELLED: (
+        lazy("It ended without a part, and nothing is owed for it."),
+        lazy("It ended without a part, and nothing is owed for it."),
+    ),
+    Job.UNROUTABLE: (
+        lazy("Nothing is owed for it. Order it again: another printer may be able to."),
+        lazy("Nothing is owed for it. The maker can order it elsewhere."),
+    ),
+    Run.LEASED: (
+        lazy("The agent fetches the file and checks it. Nothing has moved yet."),
+        lazy("The agent fetches the file and checks it. Nothing has moved yet."),
+    ),
+    Run.PERMITTED: (
+        lazy("The printer heats up and begins any moment."),
+        lazy("The printer heats up and begins any moment. Keep your hands off the bed."),
+    ),
+    Run.PRINTING: (
+        lazy("When it is printed, a person of the workshop looks at it."),
+        lazy("When it is printed, look at it and take it off the bed."),
+    ),
+    Run.PAUSED: (
+        lazy("Somebody of the workshop has to go to the printer before it goes on."),
+        lazy("Go to the printer, see why it waits, and let it go on there."),
+    ),
+    Run.UNKNOWN: (
+        lazy(
+            "A person of the workshop must look at the printer. Until then nothing is started"
+            " again, so that nothing is made twice."
+        ),
+        lazy(
+            "Go and look at the printer. If the part is there and good, say so; if not, say that"
+            " it failed. Until then nothing starts on this printer."
+        ),
+    ),
+    Run.PRINTED: (
+        lazy("A person of the workshop looks at it and takes it off the bed."),
+        lazy("Look at the part, say whether it is good, and clear the bed."),
+    ),
+    Run.PASSED: (lazy("It is good."), lazy("It is good.")),
+    Run.FAILED: (lazy("This try is over."), lazy("This try is over.")),
+    Run.RELEASED: (lazy("Nothing moved in this try."), lazy("Nothing moved in this try.")),
+}
+"""What happens next, to the maker and to the workshop."""
 
 MODES: Mapping[str, Lazy] = {
     "foot": lazy("fetched on foot"),
@@ -87,6 +177,76 @@ def happening(what: str, before: str, after: str) -> str:
     """One line of a job's history, without who and when."""
     known = HAPPENINGS.get(what)
     return str(known) if known else f"{what}: {before} to {after}"
+
+
+def kind_of(what: str) -> str:
+    """How a timeline marks a happening."""
+    if what in GOOD:
+        return "good"
+    return "bad" if what in BAD else "warn" if what in LOOK or what.startswith("late.") else ""
+
+
+def kind_of_state(job: Job, run: Run | None) -> str:
+    """How the state of a job is marked: by what somebody has to do, or that it ended well."""
+    if job is Job.ASSIGNED and run is not None:
+        return {Run.UNKNOWN: "bad", Run.PAUSED: "warn", Run.PRINTED: "warn"}.get(run, "")
+    if job in (Job.FAILED, Job.UNROUTABLE):
+        return "bad"
+    return {Job.ASKED: "warn", Job.PASSED: "good", Job.DONE: "good"}.get(job, "")
+
+
+def next_step(job: Job, run: Run | None, *, workshop: bool, collected: bool) -> str:
+    """What happens next, for one side."""
+    if job is Job.PASSED and collected:
+        return _("It waits to be fetched at the workshop.")
+    state: Job | Run = run if job is Job.ASSIGNED and run is not None else job
+    maker_reads, workshop_reads = NEXT[state]
+    return str(workshop_reads if workshop else maker_reads)
+
+
+def known(run: "RunRow") -> list[str]:
+    """What is proved of a try that failed or that nobody knows of."""
+    found = []
+    if run.never_started:
+        found.append(_("The agent's own record proves that the printer was never told to start."))
+    elif run.permitted_at:
+        found.append(_("It got the right to start %(at)s.", at=words.moment(run.permitted_at)))
+    if run.started_at:
+        found.append(_("The printer was seen printing it %(at)s.", at=words.moment(run.started_at)))
+    if run.progress_ppm:
+        share = words.per_cent(run.progress_ppm)
+        found.append(_("At the last word %(share)s of the file were sent to it.", share=share))
+    if run.ended_at and run.state is not Run.UNKNOWN:
+        found.append(_("The try ended %(at)s.", at=words.moment(run.ended_at)))
+    if run.cause:
+        found.append(_("Said of it: %(cause)s", cause=run.cause))
+    return found
+
+
+def not_known(run: "RunRow") -> list[str]:
+    """What nobody can say of a try."""
+    if run.state is Run.UNKNOWN:
+        began = run.started_at is not None
+        return [
+            _("Whether it went on to its end.") if began else _("Whether it began at all."),
+            _("Whether something lies on the bed."),
+        ]
+    if run.state is Run.FAILED and not run.agent_ended:
+        return [_("What the printer did since: its agent has not said how it ended.")]
+    return []
+
+
+def blame(run: "RunRow") -> str:
+    """Whose fault a person said a failed try was."""
+    if run.printer_at_fault is None and run.job_at_fault is None:
+        return ""
+    if run.printer_at_fault and run.job_at_fault:
+        return _("At fault: the printer and the job.")
+    if run.printer_at_fault:
+        return _("At fault: the printer.")
+    return (
+        _("At fault: the job.") if run.job_at_fault else _("Neither printer nor job is at fault.")
+    )
 
 
 def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:
