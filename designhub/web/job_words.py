@@ -197,8 +197,10 @@ def kind_of_state(job: Job, run: Run | None) -> str:
 
 def next_step(job: Job, run: Run | None, *, workshop: bool, collected: bool) -> str:
     """What happens next, for one side."""
+    if job in (Job.PASSED, Job.DONE) and collected and not workshop:
+        return _("It is made and good. Fetch it at the workshop, if you do not have it yet.")
     if job is Job.PASSED and collected:
-        return _("It waits to be fetched at the workshop.")
+        return _("It waits to be fetched. Say so when the maker has it.")
     state: Job | Run = run if job is Job.ASSIGNED and run is not None else job
     maker_reads, workshop_reads = NEXT[state]
     return str(workshop_reads if workshop else maker_reads)

@@ -1,33 +1,38 @@
-"""Orders and jobs: what became of them, and what people may say of them."""
+"""Jobs: what becomes of one, what people may say of it, and what they say to each other."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from basis import clock
-from basis.errors import Invalid, NotFound
+from basis.errors import HubError, Invalid, NotFound, TooMany
 from designhub import access
 from designhub.api import schema
-from designhub.api.jobs import VERBS, accept, fail, say
+from designhub.api.jobs import VERBS, fail, say
 from designhub.auth import Caller
+from designhub.errors import status_of
 from designhub.hub import this_hub
+from designhub.language import _
+from designhub.web import job_words, printer_words, quote_words
 from designhub.web.job_words import moves
-from designhub.web.quotes import anew
 from designhub.web.session import own_path, signed_in
+from designhub.web.wish import Wish
 from designs import queries as designs
-from router import queries
-from router.jobs import NotEnoughLeft, QuoteOver
+from printers.offer import COLLECTED, Mode
+from router import queries, talking
+from router.history import ENDED_JOBS
 from router.models import RunRow
 from router.queries import JobStory
-from router.quote import Inputs
+from router.quote import Inputs, eta_s
 from router.states import OPEN, Job, Run
 
 bp = Blueprint("jobs", __name__)
 
-REFRESH_S = 5
-"""How often a page looks again while something moves."""
+REFRESH_S = 10
+"""How often a page without script looks again while something moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,73 +46,25 @@ class Buttons:
     cancel: bool
 
 
-@bp.post("/orders")
-@signed_in
-def order() -> ResponseReturnValue:
-    """Accept a quote; pressing twice orders once."""
-    try:
-        quote_id = UUID(request.form.get("quote", ""))
-    except ValueError:
-        raise Invalid("the form names no quote: ask for quotes again") from None
-    key = request.form.get("key", "")
-    try:
-        row = accept(this_hub(), quote_id=quote_id, key=key, maker_id=g.caller.id)
-    except (QuoteOver, NotEnoughLeft):
-        return redirect(anew(quote_id), 303)  # the same wish, at today's price, to be read first
-    return redirect(f"/orders/{row.id}", 303)
-
-
-@bp.get("/orders")
-@signed_in
-def orders() -> ResponseReturnValue:
-    """What the viewer ordered, the newest first."""
-    with this_hub().database.reading() as session:
-        rows = queries.orders_of(session, g.caller.id)
-        titles = designs.titles(session, {row.quote.part_id for row in rows})
-    return render_template("orders.html", orders=rows, titles=titles)
-
-
-@bp.get("/orders/<uuid:order_id>")
-@signed_in
-def show_order(order_id: UUID) -> ResponseReturnValue:
-    """One order: its price and its jobs."""
-    with this_hub().database.reading() as session:
-        row = queries.order_by_id(session, order_id)
-        if row.maker_id != g.caller.id and not g.caller.operator:
-            raise NotFound(f"there is no order {order_id}")
-        titles = designs.titles(session, {row.quote.part_id})
-    moving = any(job.state in (Job.ORDERED, Job.READY, Job.ASSIGNED) for job in row.jobs)
-    return render_template(
-        "order.html",
-        order=row,
-        title=titles[row.quote.part_id],
-        inputs=Inputs.from_json(row.quote.inputs),
-        refresh_s=_refresh_s(moving),
-    )
-
-
 @bp.get("/jobs/<uuid:job_id>")
 @signed_in
 def show(job_id: UUID) -> ResponseReturnValue:
-    """One job for its maker and its workshop: state, tries, history, and what to say of it."""
-    with this_hub().database.reading() as session:
-        roles = access.job_roles(session, g.caller, job_id)
-        story = queries.job_story(session, job_id)
-        people = {story.order.maker_id, story.printer.workshop.owner_id}
-        names = access.names_of(session, people)
-    run = _open_run(story)
-    return render_template(
-        "job.html",
-        story=story,
-        job=story.job,
-        run=run,
-        buttons=_buttons(story.job.state, run, roles),
-        inputs=Inputs.from_json(story.quote.inputs),
-        maker=names[story.order.maker_id],
-        actor=lambda actor: _actor(actor, story, g.caller),
-        refresh_s=_refresh_s(moves(story.job.state, run.state if run else None)),
-        now=clock.now(),
-    )
+    """One job for its maker and its workshop: state, what is next, what is known, and messages."""
+    return _page(job_id)
+
+
+@bp.post("/jobs/<uuid:job_id>/messages")
+@signed_in
+def write(job_id: UUID) -> ResponseReturnValue:
+    """Say something to the other side."""
+    text = request.form.get("text", "")
+    try:
+        with this_hub().database.writing() as database:
+            access.job_roles(database, g.caller, job_id)
+            talking.write(database, job_id=job_id, by=g.caller.id, text=text, now=clock.now())
+    except (Invalid, TooMany) as exc:
+        return _page(job_id, fault=exc, typed=text)
+    return redirect(f"/jobs/{job_id}#messages", 303)
 
 
 @bp.post("/jobs/<uuid:job_id>/failed")
@@ -121,8 +78,8 @@ def failed(job_id: UUID) -> ResponseReturnValue:
         printer_at_fault="printer_at_fault" in request.form,
         again="again" in request.form,
     )
-    with this_hub().database.writing() as session:
-        fail(session, g.caller, job_id, asked)
+    with this_hub().database.writing() as database:
+        fail(database, g.caller, job_id, asked)
     return _back(job_id)
 
 
@@ -132,14 +89,78 @@ def spoken(job_id: UUID, word: str) -> ResponseReturnValue:
     """Good, again, agreed, received, cancelled."""
     if word not in VERBS:
         raise NotFound(f"nothing is done to a job by {word[:40]!r}")
-    with this_hub().database.writing() as session:
-        say(session, g.caller, job_id, word)
+    with this_hub().database.writing() as database:
+        say(database, g.caller, job_id, word)
     return _back(job_id)
 
 
 def _back(job_id: UUID) -> ResponseReturnValue:
     """To the page the button was on: the job's own, or the board."""
     return redirect(own_path(request.form.get("next", f"/jobs/{job_id}")), 303)
+
+
+def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> ResponseReturnValue:
+    with this_hub().database.reading() as database:
+        roles = access.job_roles(database, g.caller, job_id)
+        story = queries.job_story(database, job_id)
+        people = {story.order.maker_id, story.printer.workshop.owner_id, story.design_owner}
+        names = access.names_of(database, people)
+        pictured = designs.pictured(database, {story.part_id}, reader_id=g.caller.id)
+    job, run = story.job, _open_run(story)
+    inputs = Inputs.from_json(story.quote.inputs)
+    collected = Mode(inputs.mode) in COLLECTED
+    yours = story.order.maker_id == g.caller.id
+    state = run.state if run else None
+    wish = Wish.of_quote(story.quote, place=str(session.get("place", "")))
+    page = render_template(
+        "job.html",
+        story=story,
+        job=job,
+        run=run,
+        doubtful=_doubtful(story, run),
+        yours=yours,
+        workshop="workshop" in roles,
+        buttons=_buttons(job.state, run, roles),
+        inputs=inputs,
+        collected=collected,
+        address=_address(story, collected=collected, roles=roles),
+        ready_at=story.order.created_at + timedelta(seconds=eta_s(inputs)),
+        next_step=job_words.next_step(job.state, state, workshop=not yours, collected=collected),
+        kind=job_words.kind_of_state(job.state, state),
+        bars=quote_words.bars(story.quote, inputs),
+        sources=quote_words.sources(inputs),
+        happened=[each for each in story.history if each.what != talking.MESSAGE],
+        messages=[each for each in story.history if each.what == talking.MESSAGE],
+        most_chars=talking.MOST_CHARS,
+        fault=fault,
+        typed=typed[: 2 * talking.MOST_CHARS],
+        causes=printer_words.CAUSES,
+        names=names,
+        picture=f"/parts/{story.part_id}.png" if story.part_id in pictured else None,
+        again=wish.address(story.part_id),
+        actor=lambda actor: _actor(actor, story, g.caller),
+        live=job.state not in ENDED_JOBS,
+        refresh_s=_refresh_s(moves(job.state, state)),
+        now=clock.now(),
+    )
+    return page, 200 if fault is None else status_of(fault)
+
+
+def _doubtful(story: JobStory, run: RunRow | None) -> RunRow | None:
+    """The try of which a person should read what is proved and what is not."""
+    if run is not None and run.state is Run.UNKNOWN:
+        return run
+    if story.job.state is Job.FAILED and story.job.runs:
+        return story.job.runs[-1]
+    return None
+
+
+def _address(story: JobStory, *, collected: bool, roles: frozenset[str]) -> str | None:
+    """The workshop's street address for the maker who comes to fetch it: from the moment its
+    printer took the job up until the part is handed over, and afterwards, for the part may still
+    lie there. Nobody reads a doorbell from an order that was not begun or came to nothing."""
+    begun = story.job.state in (Job.ASSIGNED, Job.PASSED, Job.DONE)
+    return story.printer.workshop.address if collected and begun and "maker" in roles else None
 
 
 def _open_run(story: JobStory) -> RunRow | None:
@@ -162,17 +183,17 @@ def _buttons(job: Job, run: RunRow | None, roles: frozenset[str]) -> Buttons:
 
 def _actor(actor: str, story: JobStory, caller: Caller) -> str:
     """Who did something, as the viewer would say it."""
-    kind, _, ident = actor.partition(":")
+    kind, _colon, ident = actor.partition(":")
     if kind == "agent":
-        return "the agent"
+        return _("the agent")
     if kind != "account":
-        return "the hub"
+        return _("the hub")
     if ident == str(caller.id):
-        return "you"
+        return _("you")
     if ident == str(story.order.maker_id):
-        return "the maker"
+        return _("the maker")
     known = ident == str(story.printer.workshop.owner_id)
-    return "the workshop" if known else "the hub's operator"
+    return _("the workshop") if known else _("the hub's operator")
 
 
 def _refresh_s(moving: bool) -> int | None:

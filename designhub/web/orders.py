@@ -1,0 +1,166 @@
+"""Orders: ordering by a quote, what somebody ordered, and what has become of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Blueprint, g, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from basis import clock
+from basis.errors import Invalid, NotFound
+from commons.settlement import per_copy, total
+from designhub.api.jobs import accept, say
+from designhub.hub import this_hub
+from designhub.web.job_words import moves
+from designhub.web.quotes import anew
+from designhub.web.session import signed_in
+from designhub.web.wish import Wish
+from designs import queries as designs
+from printers import queries as printers
+from router import queries
+from router.history import ENDED_JOBS
+from router.jobs import NotEnoughLeft, QuoteOver
+from router.models import JobRow, OrderRow, RunRow
+from router.quote import Inputs
+from router.states import Job, Run
+from router.talking import MESSAGE
+
+bp = Blueprint("orders", __name__)
+
+REFRESH_S = 10
+"""How often a page without script looks again while something moves."""
+
+MADE = frozenset({Job.PASSED, Job.DONE})
+STOPPABLE = frozenset({Job.ORDERED, Job.ASKED, Job.READY, Job.FAILED})
+"""Jobs that end at once when they are cancelled."""
+
+MOST_ORDERS = 50
+MOST_LINES = 60
+"""Lines of an order's timeline; each job has its own in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One order in a list."""
+
+    row: OrderRow
+    design: str
+    part: str
+    picture: str | None
+    open: bool
+    made: int
+    wanted: int
+
+    @property
+    def ppm(self) -> int:
+        """How much of it is made, in millionths."""
+        return 1_000_000 * self.made // max(1, self.wanted)
+
+
+@bp.post("/orders")
+@signed_in
+def order() -> ResponseReturnValue:
+    """Accept a quote; pressing twice orders once. One that ended is asked anew instead."""
+    try:
+        quote_id = UUID(request.form.get("quote", ""))
+    except ValueError:
+        raise Invalid("the form names no quote: ask for quotes again") from None
+    key = request.form.get("key", "")
+    try:
+        row = accept(this_hub(), quote_id=quote_id, key=key, maker_id=g.caller.id)
+    except (QuoteOver, NotEnoughLeft):
+        return redirect(anew(quote_id), 303)  # the same wish, at today's price, to be read first
+    return redirect(f"/orders/{row.id}", 303)
+
+
+@bp.get("/orders")
+@signed_in
+def orders() -> ResponseReturnValue:
+    """What the viewer ordered: what is still open first, then the newest."""
+    with this_hub().database.reading() as database:
+        rows = queries.orders_of(database, g.caller.id, most=MOST_ORDERS)
+        parts = {row.quote.part_id for row in rows}
+        titles = designs.titles(database, parts)
+        pictured = designs.pictured(database, parts, reader_id=g.caller.id)
+    shown = [_shown(row, titles, pictured) for row in rows]
+    shown.sort(key=lambda each: not each.open)  # stable: the newest first in each half
+    return render_template("orders.html", orders=shown, more=len(rows) == MOST_ORDERS)
+
+
+@bp.get("/orders/<uuid:order_id>")
+@signed_in
+def show(order_id: UUID) -> ResponseReturnValue:
+    """One order: its jobs, what it costs and what of it is owed, and all that happened."""
+    with this_hub().database.reading() as database:
+        row = _own(queries.order_by_id(database, order_id))
+        part_id, ids = row.quote.part_id, [job.id for job in row.jobs]
+        titles = designs.titles(database, {part_id})
+        pictured = designs.pictured(database, {part_id}, reader_id=g.caller.id)
+        runs = queries.open_runs(database, ids)
+        history = queries.history_of(database, ids, most=MOST_LINES)
+        printer = printers.printer(database, row.quote.printer_id)
+    moving = any(moves(job.state, _state(runs, job)) for job in row.jobs)
+    wish = Wish.of_quote(row.quote, place=str(session.get("place", "")))
+    return render_template(
+        "order.html",
+        order=row,
+        shown=_shown(row, titles, pictured),
+        runs=runs,
+        copies={job.id: job.copy for job in row.jobs},
+        history=[each for each in history if each.what != MESSAGE],
+        printer=printer,
+        inputs=Inputs.from_json(row.quote.inputs),
+        owed_minor=_minor(row, MADE),
+        paid_minor=_minor(row, {Job.DONE}),
+        stoppable=[job for job in row.jobs if job.state in STOPPABLE],
+        again=wish.address(part_id),
+        live=any(job.state not in ENDED_JOBS for job in row.jobs),
+        refresh_s=REFRESH_S if moving and "still" not in request.args else None,
+        now=clock.now(),
+    )
+
+
+@bp.post("/orders/<uuid:order_id>/cancel")
+@signed_in
+def cancel(order_id: UUID) -> ResponseReturnValue:
+    """End every copy that is not with its printer yet, in one go."""
+    with this_hub().database.writing() as database:
+        row = _own(queries.order_by_id(database, order_id))
+        for job in row.jobs:
+            if job.state in STOPPABLE:
+                say(database, g.caller, job.id, "cancel")
+    return redirect(f"/orders/{order_id}", 303)
+
+
+def _own(row: OrderRow) -> OrderRow:
+    """The order, for its maker and the operator. To others it looks like none."""
+    if row.maker_id != g.caller.id and not g.caller.operator:
+        raise NotFound(f"there is no order {row.id}")
+    return row
+
+
+def _state(runs: dict[UUID, RunRow], job: JobRow) -> Run | None:
+    run = runs.get(job.id)
+    return run.state if run else None
+
+
+def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozenset[int]) -> _Shown:
+    design, part = titles[row.quote.part_id]
+    wanted = [job for job in row.jobs if job.state not in (Job.CANCELLED, Job.UNROUTABLE)]
+    return _Shown(
+        row=row,
+        design=design,
+        part=part,
+        picture=f"/parts/{row.quote.part_id}.png" if row.quote.part_id in pictured else None,
+        open=any(job.state not in ENDED_JOBS for job in row.jobs),
+        made=sum(job.state in MADE for job in wanted),
+        wanted=len(wanted),
+    )
+
+
+def _minor(row: OrderRow, states: Collection[Job]) -> int:
+    """What the copies in some states cost, as the open book divides the price."""
+    lines = [(line["label"], line["amount_minor"]) for line in row.quote.lines]
+    each = per_copy(lines, copies=row.quote.copies)
+    return sum(total(each[job.copy - 1]) for job in row.jobs if job.state in states)
