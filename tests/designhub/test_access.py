@@ -168,7 +168,9 @@ BUTTONS = {
     "/printers/{printer}/pause": (401, 403, 403, 303, 303),
     "/printers/{printer}/open": (401, 403, 403, 303, 303),
     "/printers/{printer}/spools": (401, 403, 403, 422, 422),
+    "/jobs/{job}/messages": (401, 404, 422, 422, 422),
     "/jobs/{job}/cancel": (401, 404, 303, 303, 303),
+    "/orders/{order}/cancel": (401, 404, 303, 404, 303),
 }
 
 
