@@ -165,6 +165,8 @@ def _operation(
     }
     if description.takes is not None:
         schema = _message(description.takes, schemas)
+        if description.who != "agent":  # an agent may be newer than its hub
+            schemas[description.takes.__name__]["additionalProperties"] = False
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
