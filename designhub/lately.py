@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from designs.models import DesignRow, MeshRow, PartRow, VersionRow, Visibility
@@ -31,41 +31,45 @@ class Printed:
     distance_m: int
 
 
+_PASSED = (
+    select(
+        RunRow.ended_at,
+        PartRow.id,
+        PartRow.name,
+        MeshRow.picture_sha256.is_not(None),
+        DesignRow.title,
+        DesignRow.slug,
+        DesignRow.owner_id,
+        WorkshopRow.title,
+        WorkshopRow.slug,
+        WorkshopRow.place,
+        JobRow.mass_mg,
+        QuoteRow.distance_m,
+    )
+    .join(JobRow, JobRow.id == RunRow.job_id)
+    .join(OrderRow, OrderRow.id == JobRow.order_id)
+    .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+    .join(PartRow, PartRow.id == QuoteRow.part_id)
+    .join(MeshRow, MeshRow.id == PartRow.mesh_id)
+    .join(VersionRow, VersionRow.id == PartRow.version_id)
+    .join(DesignRow, DesignRow.id == VersionRow.design_id)
+    .join(PrinterRow, PrinterRow.id == RunRow.printer_id)
+    .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
+    .where(
+        text("run.state = 'passed'"),  # as the index says it, which is therefore used
+        JobRow.copy == 1,
+        DesignRow.visibility == Visibility.PUBLIC,
+        DesignRow.deleted_at.is_(None),
+    )
+    .order_by(RunRow.ended_at.desc())
+    .limit(bindparam("most"))
+)
+"""Made once: every visit of the home page asks it."""
+
+
 def printed_lately(session: Session, *, most: int) -> list[Printed]:
     """The parts that passed last, of each order only the first copy."""
-    rows = session.execute(
-        select(
-            RunRow.ended_at,
-            PartRow.id,
-            PartRow.name,
-            MeshRow.picture_sha256.is_not(None),
-            DesignRow.title,
-            DesignRow.slug,
-            DesignRow.owner_id,
-            WorkshopRow.title,
-            WorkshopRow.slug,
-            WorkshopRow.place,
-            JobRow.mass_mg,
-            QuoteRow.distance_m,
-        )
-        .join(JobRow, JobRow.id == RunRow.job_id)
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
-        .join(PartRow, PartRow.id == QuoteRow.part_id)
-        .join(MeshRow, MeshRow.id == PartRow.mesh_id)
-        .join(VersionRow, VersionRow.id == PartRow.version_id)
-        .join(DesignRow, DesignRow.id == VersionRow.design_id)
-        .join(PrinterRow, PrinterRow.id == RunRow.printer_id)
-        .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
-        .where(
-            text("run.state = 'passed'"),  # as the index says it, which is therefore used
-            JobRow.copy == 1,
-            DesignRow.visibility == Visibility.PUBLIC,
-            DesignRow.deleted_at.is_(None),
-        )
-        .order_by(RunRow.ended_at.desc())
-        .limit(most)
-    )
+    rows = session.execute(_PASSED, {"most": most})
     return [
         Printed(
             at=row[0],

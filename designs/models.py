@@ -62,6 +62,7 @@ class VersionRow(Base):
     __table_args__ = (
         UniqueConstraint("design_id", "commit"),
         Index("version_due", "id", **only_where("analysis = 'due'")),
+        Index("version_by_licence", "licence", "design_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

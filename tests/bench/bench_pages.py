@@ -19,6 +19,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import insert, select
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from basis import clock
@@ -156,9 +157,8 @@ def _words(each: int) -> list[dict[str, Any]]:
 
 def _call(app: Flask, path: str, cookie: str) -> Callable[[], bytes]:
     asked, _, query = path.partition("?")
-    environ = EnvironBuilder(
-        path=asked, query_string=query, headers={"Cookie": cookie, "Accept": "text/html"}
-    ).get_environ()
+    headers = Headers({"Cookie": cookie, "Accept": "text/html"})
+    environ = EnvironBuilder(path=asked, query_string=query, headers=headers).get_environ()
 
     def call() -> bytes:
         body, status, _ = run_wsgi_app(app, dict(environ), buffered=True)

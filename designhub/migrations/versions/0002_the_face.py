@@ -75,6 +75,7 @@ def _designs() -> None:
     due = sa.text("analysis = 'done' AND glb_sha256 IS NULL")
     op.create_index("mesh_model_due", "mesh", ["id"], sqlite_where=due, postgresql_where=due)
     op.create_index("design_by_name", "design", ["slug", "id"])
+    op.create_index("version_by_licence", "version", ["licence", "design_id"])
 
 
 def _printers() -> None:
