@@ -96,7 +96,7 @@ def words_nowhere(session: Session, words: Sequence[str], *, reader_id: UUID | N
     return [word for word, found in zip(asked, there, strict=True) if not found]
 
 
-def _licences() -> Select[tuple[str]]:
+def _licences() -> Select[Any]:
     """Each licence is looked up as the next after the one before, so that an index of thousands of
     versions is touched a few times only."""
     version = aliased(VersionRow)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, func, or_, select
@@ -165,7 +166,7 @@ def printable_part(found: PartRow, row: VersionRow) -> PrintablePart:
     )
 
 
-def _first_pictures() -> Select[tuple[int, int]]:
+def _first_pictures() -> Select[Any]:
     seen = (
         select(VersionRow.design_id, PartRow.id, PartRow.version_id)
         .join(VersionRow, VersionRow.id == PartRow.version_id)
