@@ -98,7 +98,7 @@ def use_code(session: Session, *, digest: str, token: str, now: datetime) -> Age
     agent, _ = registry.enrol_agent(
         session,
         workshop_id=row.workshop_id,
-        name=f"agent of {now:%Y-%m-%d %H:%M}",
+        name=f"agent of {now:%Y-%m-%d}",
         printers=[UUID(each) for each in row.printers],
         now=now,
         token=token,
