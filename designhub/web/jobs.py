@@ -35,6 +35,10 @@ REFRESH_S = 10
 """How often a page without script looks again while something moves."""
 
 
+BEGUN = frozenset({Job.ASSIGNED, Job.PASSED, Job.DONE})
+"""Jobs that a printer took up and that came to something, or still may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buttons:
     """What the viewer may say of a job as it stands."""
@@ -123,6 +127,7 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         buttons=_buttons(job.state, run, roles),
         inputs=inputs,
         collected=collected,
+        begun=job.state in BEGUN,
         address=_address(story, collected=collected, roles=roles),
         ready_at=story.order.created_at + timedelta(seconds=eta_s(inputs)),
         next_step=job_words.next_step(job.state, state, workshop=not yours, collected=collected),
@@ -159,8 +164,8 @@ def _address(story: JobStory, *, collected: bool, roles: frozenset[str]) -> str 
     """The workshop's street address for the maker who comes to fetch it: from the moment its
     printer took the job up until the part is handed over, and afterwards, for the part may still
     lie there. Nobody reads a doorbell from an order that was not begun or came to nothing."""
-    begun = story.job.state in (Job.ASSIGNED, Job.PASSED, Job.DONE)
-    return story.printer.workshop.address if collected and begun and "maker" in roles else None
+    shown = collected and "maker" in roles and story.job.state in BEGUN
+    return story.printer.workshop.address if shown else None
 
 
 def _open_run(story: JobStory) -> RunRow | None:

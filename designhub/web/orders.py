@@ -83,9 +83,11 @@ def orders() -> ResponseReturnValue:
         parts = {row.quote.part_id for row in rows}
         titles = designs.titles(database, parts)
         pictured = designs.pictured(database, parts, reader_id=g.caller.id)
+        assigned = [j.id for row in rows for j in row.jobs if j.state is Job.ASSIGNED]
+        runs = queries.open_runs(database, assigned)
     shown = [_shown(row, titles, pictured) for row in rows]
     shown.sort(key=lambda each: not each.open)  # stable: the newest first in each half
-    return render_template("orders.html", orders=shown, more=len(rows) == MOST_ORDERS)
+    return render_template("orders.html", orders=shown, runs=runs, more=len(rows) == MOST_ORDERS)
 
 
 @bp.get("/orders/<uuid:order_id>")
