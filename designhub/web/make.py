@@ -24,7 +24,7 @@ from designhub.hub import this_hub
 from designhub.web import quote_words
 from designhub.web.quote_words import Bar, Source
 from designhub.web.session import viewer
-from designhub.web.wish import LOCAL, Wish
+from designhub.web.wish import LOCAL, NUMBERS, Wish
 from designs.models import DesignRow, PartRow, VersionRow
 from designs.queries import printable_part, siblings
 from printers.offer import Mode, Offer
@@ -189,7 +189,8 @@ def _page(
         answer=found,
         quotes=[_shown(row, found, now=now) for row in found.quotes] if found else [],
         standing=_standing(found) if found else [],
-        folded=not any(filled.get(name) for name in ("layer_height_um", "infill_pct")),
+        where=find_place(wish.place) if wish else None,
+        folded=_usual(filled),
         signed_in=viewer() is not None,
         now=now,
     )
@@ -210,6 +211,15 @@ def _options(there: list[str], chosen: str | None) -> list[str]:
     """What to choose from, once each; what was chosen stays, also when nobody has it."""
     known = [each for each in [chosen] if each and len(each) <= 80]
     return sorted({*there, *known})
+
+
+def _usual(filled: MultiDict[str, str]) -> bool:
+    """Whether nothing is asked of the slicer that an empty form does not mean."""
+    numbers = {name: usual for name, usual in NUMBERS.items() if name != "copies"}
+    said = {name: filled.get(name, "") for name in numbers}
+    return "supports" not in filled and all(
+        text in ("", str(numbers[name])) for name, text in said.items()
+    )
 
 
 def _local(filled: MultiDict[str, str]) -> str:

@@ -231,7 +231,8 @@ def _source(name: str, value: str, factor: Factor) -> Source:
 def _weight(each: int, unit: str) -> str:
     if each == 0:
         return str(NOTHING_COUNTS)
-    return f"× {words.number(each / MILLION, 4)} {unit}".replace("-", "−")
+    digits = 4 if abs(each) < MILLION else 1
+    return f"× {words.number(each / MILLION, digits)} {unit}".replace("-", "−")
 
 
 def _kind(name: str, cost: int, inputs: Inputs) -> str:

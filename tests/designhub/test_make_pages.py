@@ -66,8 +66,10 @@ def test_asking_stands_in_the_address_and_writes_nothing(hub: OpenHub, shop: Sho
     text = plain(page.text)
     assert page.status_code == 200 and quotes_kept(hub) == 0
     check_shape(page.text, "answers")
+    assert 'data-kind="you"' in text and "<details open>" in page.text  # the infill is not usual
+    assert "<details open>" not in client.get(f"{path}?place=Oslo&infill_pct=20").text
     assert "2 answers" in text and "fetched on foot" in text and "sent as a parcel" in text
-    assert 'data-lat="59.91273"' in text and 'data-map-from="#quotes"' in text
+    assert 'data-lat="59.91273"' in text and 'data-map-from="#found"' in text
     for said in ("Machine time", "Work by hand", "Risk of failing", "not checked at its source"):
         assert said in text, said
     assert 'value="Oslo"' in text and re.search(r'value="foot" checked', text)
