@@ -158,7 +158,12 @@ def _operation(
             for name in sorted(rule.arguments)
         ]
         + [
-            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "query",
+                "description": text,
+                "schema": QUERY.get(name, PLAIN[str]),
+            }
             for name, text in description.query.items()
         ],
         "responses": _responses(description, schemas),
@@ -272,6 +277,12 @@ PLAIN: Mapping[Any, dict[str, Any]] = {
     UUID: {"type": "string", "format": "uuid"},
     Any: {},
 }
+
+QUERY: Mapping[str, dict[str, Any]] = {
+    "after": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
+    "before": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
+}
+"""Parameters of the query that are no plain text."""
 
 PROBLEM = {
     "type": "object",

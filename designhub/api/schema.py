@@ -15,7 +15,9 @@ class AccountAsk(Message):
     """Make an account; `invitation` is the secret of a link, where registration asks for one."""
 
     name: str
+    """a-z, 0-9, and `-` inside; at most 39 letters."""
     password: str
+    """10 to 200 characters."""
     invitation: str = ""
 
 
@@ -67,8 +69,11 @@ class DesignAsk(Message):
     name: str
     """The last part of its address: a-z, 0-9, `-`, `_`, `.`"""
     title: str = ""
+    """At most 200 letters; empty means the name."""
     description: str = ""
+    """At most 4,000 letters."""
     visibility: str = "public"
+    """`public` or `private`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +183,11 @@ class QuoteAsk(Message):
     place: str
     """`City`, `City, CC`, or `latitude,longitude` in degrees."""
     version: str | None = None
+    """Tag, branch or commit; else the newest tag."""
     part: str | None = None
+    """Its name; needed when the version has several."""
     copies: int = 1
+    """Each is a job of its own."""
     material: str = "PLA"
     colour: str | None = None
     layer_height_um: int = 200
@@ -188,6 +196,7 @@ class QuoteAsk(Message):
     supports: bool = False
     brim_mm: int = 0
     preset: str = "balanced"
+    """`balanced`, `greenest`, `soonest` or `cheapest`."""
     modes: list[str] = field(default_factory=list)
     """Ways it may travel: `foot`, `bicycle`, `car`, `parcel`; none named means any."""
     deadline: str | None = None
@@ -419,9 +428,11 @@ class SpoolAsk(Message):
     """Load a spool."""
 
     material: str
+    """`PLA`, `PETG`, …"""
     colour: str
     left_mg: int
     price_per_kg_minor: int
+    """In the workshop's currency."""
     slot: int = 0
 
 

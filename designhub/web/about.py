@@ -16,7 +16,7 @@ bp = Blueprint("about", __name__)
 WAYS: Mapping[Mode, Lazy] = {
     Mode.FOOT: lazy("on foot"),
     Mode.BICYCLE: lazy("by bicycle"),
-    Mode.CAR: lazy("by car, there and back"),
+    Mode.CAR: lazy("by car"),
     Mode.PARCEL: lazy("as a parcel, by mass"),
 }
 

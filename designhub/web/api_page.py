@@ -1,6 +1,7 @@
 """The API to read: its own OpenAPI document as a page, with an example of every call."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 
 from designhub.hub import base_url
 from designhub.language import _
@@ -86,6 +88,7 @@ class Operation:
     who: str
     scope: str | None
     parameters: list[Given]
+    """In the path and in the query."""
     body: str | None
     fields: list[Given]
     answers: list[Answer]
@@ -111,7 +114,15 @@ def api() -> ResponseReturnValue:
         version=document["info"]["version"],
         areas=list(_areas(document)),
         messages={name: (each, fields_of(each)) for name, each in sorted(messages.items())},
+        marked=marked,
     )
+
+
+def marked(text: str) -> Markup:
+    """A text of the source, its `code` and *names* marked as such."""
+    safe = str(escape(text))
+    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+    return Markup(re.sub(r"\*([^*\n]+)\*", r"<em>\1</em>", safe))  # noqa: S704 - escaped above
 
 
 def _areas(document: Mapping[str, Any]) -> Iterator[Area]:
@@ -233,18 +244,18 @@ def _example(
     for each in said["parameters"]:
         if each["in"] == "path":
             path = path.replace(f"{{{each['name']}}}", str(SAID.get(each["name"], "…")))
-    words = ["curl", *(["-X", method] if method != "GET" and not body else [])]
-    if method not in ("GET", "POST") and body:
-        words += ["-X", method]
-    words.append(base_url() + path)
+    said_by_itself = "POST" if body is not None else "GET"
+    lines = [f"curl {base_url()}{path}"]
+    if method != said_by_itself:
+        lines.append(f"-X {method}")
     if said.get("security"):
-        words += ["-H", "Authorization: Bearer TOKEN"]
+        lines.append("-H 'Authorization: Bearer TOKEN'")
     if body is not None:
         needed = body.get("required") or list(body["properties"])[:1]
         filled = {name: _made_up(name, body["properties"][name]) for name in needed}
-        words += ["-H", "Content-Type: application/json"]
-        words += ["-d", json.dumps(filled, ensure_ascii=False)]
-    return " ".join(word if word.startswith("http") else shlex.quote(word) for word in words)
+        lines.append("-H 'Content-Type: application/json'")
+        lines.append(f"-d {shlex.quote(json.dumps(filled, ensure_ascii=False))}")
+    return " \\\n  ".join(lines)
 
 
 def _made_up(name: str, schema: Mapping[str, Any]) -> Any:

@@ -239,4 +239,4 @@ def test_the_api_is_readable_without_a_program(hub: OpenHub) -> None:
     assert inside <= set(shape.ids)
     plain = html.unescape(page)
     assert """-d '{"design": "ada/hinge-box", "place": "Ulm, DE"}'""" in plain
-    assert "`City`, `City, CC`" in plain and "whole number, mg" in plain and "push" in plain
+    assert "<code>City, CC</code>" in plain and "whole number, mg" in plain and "push" in plain
