@@ -20,6 +20,7 @@ from designhub.models import AccountRow, Letter, LinkKind, LinkRow, TokenRow
 from printers import queries as printers
 from printers import registry
 from router import queries as jobs
+from router import quoting
 
 MOST_DISPLAY, MOST_ABOUT = 80, 2_000
 MOST_INVITATIONS = 200
@@ -212,6 +213,7 @@ def close(session: Session, account_id: UUID, *, now: datetime) -> None:
     row.password_hash, row.closed_at, row.operator = NOBODYS_PASSWORD, now, False
     row.sessions += 1
     row.mail, row.display, row.about = None, "", ""
+    quoting.forget_places(session, maker_id=account_id)
     session.execute(
         update(TokenRow)
         .where(TokenRow.account_id == account_id, TokenRow.revoked_at.is_(None))

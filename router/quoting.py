@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from basis.errors import Invalid
@@ -150,6 +150,15 @@ def quote_at(
     session.add_all(rows)
     session.flush()
     return rows[0] if rows else None
+
+
+def forget_places(session: Session, *, maker_id: UUID) -> None:
+    """Keep no more where somebody wanted things made. What their quotes are computed from stays."""
+    session.execute(
+        update(QuoteRow)
+        .where(QuoteRow.maker_id == maker_id, QuoteRow.place.is_not(None))
+        .values(place=None)
+    )
 
 
 def recomputed(row: QuoteRow) -> Quote:

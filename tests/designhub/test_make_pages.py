@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from basis import clock
+from designhub import accounts
 from designhub.web import quote_words
 from designhub.web.wish import Wish
 from printers.models import PrinterRow, SpoolRow
@@ -255,3 +256,11 @@ def test_asking_costs_few_statements_whatever_the_number_of_printers(
         with counted(hub.hub.database) as statements:
             assert client.get(address).status_code == 200
         assert len(statements) <= MOST_STATEMENTS, (address, statements)
+
+
+def test_a_closed_account_leaves_no_place_behind(hub: OpenHub, shop: Shop) -> None:
+    chosen(hub.client("maker"), shop)
+    with hub.hub.database.writing() as session:
+        assert session.scalars(select(QuoteRow.place)).all() == ["Oslo"]
+        accounts.close(session, shop.maker, now=clock.now())
+        assert session.scalars(select(QuoteRow.place)).all() == [None]
