@@ -75,7 +75,7 @@ LOOK = frozenset({"job.costs_more", "run.pause", "run.expire", "run.stop_asked",
 BAD = frozenset({"job.refuse", "job.run_failed", "run.fail", "run.moves_unbidden"})
 """Happenings by how a timeline marks them."""
 
-NEXT: Mapping[Job | Run, tuple[Lazy, Lazy]] = {
+NEXT: Mapping[Job, tuple[Lazy, Lazy]] = {
     Job.ORDERED: (
         lazy("The hub slices the part for this printer, most often within minutes."),
         lazy("The hub slices the part for your printer. There is nothing to do."),
@@ -112,6 +112,11 @@ NEXT: Mapping[Job | Run, tuple[Lazy, Lazy]] = {
         lazy("Nothing is owed for it. Order it again: another printer may be able to."),
         lazy("Nothing is owed for it. The maker can order it elsewhere."),
     ),
+}
+"""What happens next to a job, to the maker and to the workshop."""
+
+# A table of its own: `Job.FAILED` and `Run.FAILED` are equal as keys.
+NEXT_OF_RUN: Mapping[Run, tuple[Lazy, Lazy]] = {
     Run.LEASED: (
         lazy("The agent fetches the file and checks it. Nothing has moved yet."),
         lazy("The agent fetches the file and checks it. Nothing has moved yet."),
@@ -146,7 +151,7 @@ NEXT: Mapping[Job | Run, tuple[Lazy, Lazy]] = {
     Run.FAILED: (lazy("This try is over."), lazy("This try is over.")),
     Run.RELEASED: (lazy("Nothing moved in this try."), lazy("Nothing moved in this try.")),
 }
-"""What happens next, to the maker and to the workshop."""
+"""What happens next to a job that waits for a run, to the maker and to the workshop."""
 
 MODES: Mapping[str, Lazy] = {
     "foot": lazy("fetched on foot"),
@@ -201,8 +206,10 @@ def next_step(job: Job, run: Run | None, *, workshop: bool, collected: bool) -> 
         return _("It is made and good. Fetch it at the workshop, if you do not have it yet.")
     if job is Job.PASSED and collected:
         return _("It waits to be fetched. Say so when the maker has it.")
-    state: Job | Run = run if job is Job.ASSIGNED and run is not None else job
-    maker_reads, workshop_reads = NEXT[state]
+    if job is Job.ASSIGNED and run is not None:
+        maker_reads, workshop_reads = NEXT_OF_RUN[run]
+    else:
+        maker_reads, workshop_reads = NEXT[job]
     return str(workshop_reads if workshop else maker_reads)
 
 

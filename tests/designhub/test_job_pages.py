@@ -68,6 +68,12 @@ def brought(hub: OpenHub, shop: Shop, state: Run, **wish: Any) -> UUID:
     return job
 
 
+def test_every_state_has_a_row_of_its_own() -> None:
+    assert list(job_words.NEXT) == list(Job) and all(type(each) is Job for each in job_words.NEXT)
+    assert list(job_words.NEXT_OF_RUN) == list(Run)
+    assert all(type(each) is Run for each in job_words.NEXT_OF_RUN)
+
+
 def test_every_happening_has_words() -> None:
     words = {f"job.{event}" for _, event in JOB_TRANSITIONS}
     words |= {f"run.{event}" for _, event in RUN_TRANSITIONS}
@@ -149,6 +155,7 @@ def test_a_failed_run_says_what_was_said_of_it(hub: OpenHub, shop: Shop) -> None
     page = hub.client("maker").get(f"/jobs/{job}").text
     assert "came off the bed: &lt;b&gt;bent&lt;/b&gt;" in page
     assert "At fault: the printer." in page and "What is known" in page
+    assert "The workshop decides whether to try again. If you cancel" in page
 
 
 @pytest.mark.parametrize(
