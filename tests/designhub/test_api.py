@@ -29,6 +29,7 @@ ROUTES: dict[tuple[str, str], Scope | str | None] = {
     ("GET", "/api/v1/workshops"): None,
     ("GET", "/api/v1/workshops/{name}"): None,
     ("POST", "/api/v1/accounts"): None,
+    ("POST", "/api/v1/agents/enrol"): None,
     ("GET", "/api/v1/me"): Scope.READ,
     ("GET", "/api/v1/orders"): Scope.READ,
     ("GET", "/api/v1/orders/{order_id}"): Scope.READ,
