@@ -66,7 +66,7 @@ def designs() -> ResponseReturnValue:
     if asked.licence and asked.licence not in licences:
         licences.append(asked.licence)
     wrong = bool(asked.fits) and bed_um is None
-    page = render_template(
+    return render_template(
         "designs.html",
         asked=asked,
         designs=shown,
@@ -81,7 +81,6 @@ def designs() -> ResponseReturnValue:
         before=asked.address(after=max(0, after - PAGE)) if after else None,
         next=asked.address(after=after + PAGE) if len(rows) > PAGE else None,
     )
-    return page, 422 if wrong else 200
 
 
 def _asked() -> Asked:
@@ -89,7 +88,8 @@ def _asked() -> Asked:
         name: request.args.get(name, "").strip()[:MOST_LETTERS]
         for name in ("q", "licence", "fits", "sort")
     }
-    return Asked(**given)
+    # What is so anyway needs no mention in an address.
+    return Asked(**given | {"sort": "" if _sort(given["sort"]) is Sort.BEST else given["sort"]})
 
 
 def _words(text: str) -> tuple[list[str], list[str]]:
