@@ -74,7 +74,7 @@ def refs(session: Session, design_id: int) -> list[RefRow]:
         session.scalars(
             select(RefRow)
             .where(RefRow.design_id == design_id)
-            .options(joinedload(RefRow.version))
+            .options(joinedload(RefRow.version).defer(VersionRow.manifest, raiseload=True))
             .join(VersionRow)
             .order_by(VersionRow.pushed_at.desc(), RefRow.ref.desc())
         )
@@ -248,6 +248,55 @@ def siblings(session: Session, version_id: int) -> list[tuple[int, str]]:
         .order_by(PartRow.position)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def of_owner(session: Session, owner_id: UUID, *, most: int, removed: bool) -> list[DesignRow]:
+    """Somebody's designs, the newest first, or those they removed, the last removed first."""
+    gone = DesignRow.deleted_at
+    asked = select(DesignRow).where(
+        DesignRow.owner_id == owner_id, gone.is_not(None) if removed else gone.is_(None)
+    )
+    order = gone.desc() if removed else func.coalesce(DesignRow.pushed_at, DesignRow.created_at)
+    return list(
+        session.scalars(
+            asked.order_by(order if removed else order.desc(), DesignRow.id.desc()).limit(most)
+        )
+    )
+
+
+def newest_versions(session: Session, design_ids: Collection[int]) -> dict[int, VersionRow]:
+    """The version that each design got last. One statement."""
+    newest = (
+        select(func.max(VersionRow.id))
+        .where(VersionRow.design_id.in_(design_ids))
+        .group_by(VersionRow.design_id)
+    )
+    rows = session.scalars(select(VersionRow).where(VersionRow.id.in_(newest)))
+    return {row.design_id: row for row in rows}
+
+
+def refused_parts(session: Session, version_ids: Collection[int]) -> dict[int, int]:
+    """How many parts of each version cannot be made; versions without any are left out."""
+    rows = session.execute(
+        select(PartRow.version_id, func.count())
+        .join(MeshRow, MeshRow.id == PartRow.mesh_id)
+        .where(PartRow.version_id.in_(version_ids), MeshRow.analysis == Analysis.REFUSED)
+        .group_by(PartRow.version_id)
+    )
+    return dict(rows.all())
+
+
+def meshes_of(session: Session, version_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """Which mesh lies at each path of each version. One statement, whatever their number."""
+    found: dict[int, dict[str, int]] = {version_id: {} for version_id in version_ids}
+    rows = session.execute(
+        select(PartRow.version_id, PartRow.path, PartRow.mesh_id).where(
+            PartRow.version_id.in_(version_ids)
+        )
+    )
+    for version_id, path, mesh_id in rows:
+        found[version_id][path] = mesh_id
+    return found
 
 
 def part(session: Session, part_id: int) -> tuple[PartRow, VersionRow, DesignRow]:

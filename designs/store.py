@@ -174,15 +174,18 @@ class Store:
             raise TooLarge(f"commit {commit} has more than {most:,} files")
         return [_listed(line) for line in said.split(b"\0")[:-1]]
 
-    def folder_at(self, design_id: int, commit: str, path: str = "") -> list[Entry]:
-        """What lies directly in a folder of a commit. Raises NotFound when it is no folder."""
+    def folder_at(
+        self, design_id: int, commit: str, path: str = "", *, most: int | None = None
+    ) -> list[Entry]:
+        """What lies directly in a folder of a commit, at most the first `most` in git's order.
+        Raises NotFound when it is no folder."""
         with self._pool.lend(self._there(design_id)) as repo:
             root = objects.root_of(repo, commit)
             mode, oid = objects.found_at(repo, root, path)
             if mode != objects.TREE_MODE:
                 raise NotFound(f"{path[:200]!r} is not a folder in this version")
             prefix = f"{path}/" if path else ""
-            inside = objects.folder(repo, oid)
+            inside = objects.folder(repo, oid)[:most]
             return [objects.entry(repo, prefix + name, mode, each) for name, mode, each in inside]
 
     def at(self, design_id: int, commit: str, path: str) -> Entry:
@@ -204,6 +207,10 @@ class Store:
         with self._pool.lend(self._there(design_id)) as repo:
             objects.size_of(repo, blob, kind="blob")
         return self._pieces(design_id, blob)
+
+    def discard(self, design_id: int) -> None:
+        """Remove the repository of a design that is no more."""
+        shutil.rmtree(self.path(design_id), ignore_errors=True)
 
     def maintain(self, design_id: int) -> None:
         """Pack what pushes left and remove what a killed one left behind; may be repeated."""

@@ -85,13 +85,13 @@ def change(owner: str, name: str) -> ResponseReturnValue:
     asked = said(schema.DesignChange)
     with this_hub().database.writing() as session:
         row = access.own_design(session, g.caller, owner=owner, name=name)
-        if asked.title is not None:
-            row.title = asked.title.strip()[:200] or row.slug
-        if asked.description is not None:
-            row.description = asked.description.strip()[:4_000]
-        if asked.visibility is not None:
-            row.visibility = visibility(asked.visibility)
-        session.flush()
+        catalogue.change(
+            session,
+            row,
+            title=asked.title,
+            description=asked.description,
+            visibility=None if asked.visibility is None else visibility(asked.visibility),
+        )
     return shown.design(row, owner=owner, base_url=base_url()).to_json()
 
 
@@ -103,7 +103,7 @@ def remove(owner: str, name: str) -> ResponseReturnValue:
     brought back."""
     with this_hub().database.writing() as session:
         row = access.own_design(session, g.caller, owner=owner, name=name)
-        row.deleted_at = clock.now()
+        catalogue.remove(row, now=clock.now())
     return "", 204
 
 
@@ -117,7 +117,7 @@ def restore(owner: str, name: str) -> ResponseReturnValue:
         row = queries.removed_design(session, owner_id=owner_id, slug=name)
         if row is None or owner_id != g.caller.id:
             raise NotFound(f"you have no removed design {name!r}")
-        row.deleted_at = None
+        catalogue.restore(row, now=clock.now())
         session.flush()
     return shown.design(row, owner=owner, base_url=base_url()).to_json()
 

@@ -1,9 +1,9 @@
-"""Looking at a design with one of its versions, and the pictures of parts."""
+"""Looking at a design in one of its versions, and the pictures of parts."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, send_file
+from flask import Blueprint, Response, redirect, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -11,24 +11,32 @@ from basis.errors import HubError, NotFound
 from designhub import access
 from designhub.auth import Caller
 from designhub.hub import Hub, base_url, this_hub
+from designhub.web import design_words
+from designhub.web.design_words import ShownPart
+from designhub.web.markdown import Place, rendered
 from designhub.web.session import viewer
-from designs import queries
-from designs.facts import MeshFacts
-from designs.models import Analysis, DesignRow, PartRow, RefRow, VersionRow, Visibility
+from designs import manifest, queries
+from designs.models import Analysis, DesignRow, RefRow, VersionRow, Visibility
 
 bp = Blueprint("designs", __name__)
 
-MOST_README_BYTES = 200_000
+MOST_README_BYTES = 400_000
+MOST_ROOT_FILES = 1_000
+LOOK_AGAIN_S = 5
+SPDX_ID = re.compile(r"(?!LicenseRef-)[A-Za-z0-9.+-]+")
+"""One licence that spdx.org has a page of."""
 PICTURE_S = 3_600
 """How long anybody may keep a public picture; a design may become private meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPart:
-    """A part with its facts read, if there are any."""
+class Readme:
+    """A README ready to be shown: as HTML of ours, or as the text it is."""
 
-    row: PartRow
-    facts: MeshFacts | None
+    path: str
+    html: str = ""
+    text: str = ""
+    fault: str = ""
 
 
 @bp.get("/<owner>/<slug>")
@@ -42,6 +50,8 @@ def show(owner: str, slug: str) -> ResponseReturnValue:
         design = access.design(session, caller, owner=owner, name=slug)
         refs = queries.refs(session, design.id)
         version = _version(session, design, refs, wanted)
+    said = (version.manifest if version else None) or {}
+    parts = [design_words.part(row) for row in version.parts] if version else []
     return render_template(
         "design.html",
         design=design,
@@ -51,11 +61,29 @@ def show(owner: str, slug: str) -> ResponseReturnValue:
         clone=f"{base_url()}/{owner}/{slug}.git",
         refs=refs,
         version=version,
+        names=[design_words.ref_name(ref) for ref in refs if _is_of(ref, version)],
+        word=version_word(refs, version) if version else "",
         measuring=version is not None and version.analysis is Analysis.DUE,
-        manifest=(version.manifest if version else None) or {},
-        parts=[_shown(row) for row in version.parts] if version else [],
-        readme=_readme(hub, design, version) if version else None,
+        look_again_s=LOOK_AGAIN_S,
+        licence=design_words.licence(said.get("licence") or {}),
+        faults=said.get("faults") or [],
+        manifest_path=_manifest_path(hub, design, version) if said.get("faults") else None,
+        parts=parts,
+        pictured=[part for part in parts if part.row.mesh.picture_sha256],
+        ready=[part for part in parts if part.ready],
+        readme=_readme(hub, design, version, f"/{owner}/{slug}") if version else None,
+        design_words=design_words,
+        card=_card(design, owner, version, parts),
     )
+
+
+@bp.get("/<owner>/<slug>/events")
+def events(owner: str, slug: str) -> ResponseReturnValue:
+    """A page of a version that is measured asks here for news. Measuring takes seconds, so no
+    thread is held for it: the page is told to look again by itself."""
+    with this_hub().database.reading() as session:
+        access.design(session, viewer(), owner=owner, name=slug)
+    return Response("", 503, {"Retry-After": str(LOOK_AGAIN_S)}, mimetype="text/plain")
 
 
 @bp.get("/parts/<int:part_id>.png")
@@ -76,6 +104,54 @@ def picture(part_id: int) -> ResponseReturnValue:
     return answer
 
 
+def version_word(refs: list[RefRow], version: VersionRow) -> str:
+    """A version in addresses: a tag, else a branch, else its commit. A name with a slash would
+    look like a folder."""
+    names = [ref.ref for ref in refs if _is_of(ref, version)]
+    for kind in ("refs/tags/", "refs/heads/"):
+        for name in names:
+            if name.startswith(kind) and "/" not in name.removeprefix(kind):
+                return name.removeprefix(kind)
+    return version.commit[:12]
+
+
+def _card(
+    design: DesignRow, owner: str, version: VersionRow | None, parts: list[ShownPart]
+) -> dict[str, object]:
+    """What a search engine is told of a design (schema.org)."""
+    address = f"{base_url()}/{owner}/{design.slug}"
+    card: dict[str, object] = {
+        "@type": "3DModel" if parts else "CreativeWork",
+        "name": design.title,
+        "url": address,
+        "author": {"@type": "Person", "name": owner, "url": f"{base_url()}/{owner}"},
+        "dateCreated": design.created_at.date().isoformat(),
+    }
+    if design.description:
+        card["description"] = design.description[:500]
+    if version is not None and SPDX_ID.fullmatch(version.licence):
+        card["license"] = f"https://spdx.org/licenses/{version.licence}"
+    pictured = [part.row.id for part in parts if part.row.mesh.picture_sha256]
+    if pictured:
+        card["image"] = f"{base_url()}/parts/{pictured[0]}.png"
+    if parts:
+        card["encoding"] = [
+            {
+                "@type": "MediaObject",
+                "name": part.row.name,
+                "contentUrl": f"{base_url()}/parts/{part.row.id}.stl",
+                "encodingFormat": "model/stl",
+            }
+            for part in parts
+            if part.ready
+        ]
+    return card
+
+
+def _is_of(ref: RefRow, version: VersionRow | None) -> bool:
+    return version is not None and ref.version_id == version.id
+
+
 def _version(
     session: Session, design: DesignRow, refs: list[RefRow], wanted: str | None
 ) -> VersionRow | None:
@@ -85,18 +161,28 @@ def _version(
     return queries.version(session, design_id=design.id, name=wanted)
 
 
-def _shown(row: PartRow) -> ShownPart:
-    stored: dict[str, Any] | None = row.mesh.facts
-    return ShownPart(row=row, facts=MeshFacts.from_json(stored) if stored is not None else None)
-
-
-def _readme(hub: Hub, design: DesignRow, version: VersionRow) -> str | None:
-    """The README as it is written. What cannot be read says so: the page is still of use."""
+def _readme(hub: Hub, design: DesignRow, version: VersionRow, address: str) -> Readme | None:
+    """The README. What cannot be read says so: the page is still of use."""
     if not version.readme:
         return None
     try:
         entry = hub.store.at(design.id, version.commit, version.readme)
         data = hub.store.blob(design.id, entry.id, most_bytes=MOST_README_BYTES)
     except HubError as exc:
-        return f"The README cannot be shown here: {exc}"
-    return data.decode("utf-8", "replace")
+        return Readme(path=version.readme, fault=str(exc))
+    text = data.decode("utf-8", "replace")
+    if not version.readme.lower().endswith((".md", ".markdown")):
+        return Readme(path=version.readme, text=text)
+    place = Place(files=f"{address}/files/{version.commit}", raw=f"{address}/raw/{version.commit}")
+    return Readme(path=version.readme, html=rendered(text, place))
+
+
+def _manifest_path(hub: Hub, design: DesignRow, version: VersionRow | None) -> str | None:
+    """Where the manifest lies whose faults are shown; None when there is none."""
+    if version is None:
+        return None
+    try:
+        root = hub.store.folder_at(design.id, version.commit, most=MOST_ROOT_FILES)
+    except HubError:
+        return None
+    return next(iter(manifest.find(entry.path for entry in root)), None)

@@ -137,6 +137,15 @@ def area(mm2: float) -> str:
     return f"{_signs(f'{mm2 / 100:,.1f}')}{NO_BREAK}cm²"
 
 
+def bytes_of(size: int) -> str:
+    """A size of a file for people: `850 bytes`, `12.4 kB`, `1.25 MB`."""
+    if size < 1_000:
+        return ngettext("%(n)s byte", "%(n)s bytes", size, n=_short(size, 0))
+    if size < 1_000_000:
+        return f"{_short(size / 1_000, 1)}{NO_BREAK}kB"
+    return f"{_short(size / 1_000_000, 2)}{NO_BREAK}MB"
+
+
 def number(figure: float, digits: int = 0) -> str:
     """A bare figure: `1,234`, `2.5`."""
     return _short(figure, digits)

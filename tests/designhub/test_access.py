@@ -107,7 +107,11 @@ PAGES = {
     "/sitemap.xml": (200, 200, 200, 200, 200),
     "/owner/{slug}": (404, 404, 404, 200, 404),
     "/owner/{slug}?version=main": (404, 404, 404, 200, 404),
+    "/owner/{slug}/versions": (404, 404, 404, 200, 404),
+    "/owner/{slug}/events": (404, 404, 404, 503, 404),  # look again by yourself
+    "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
     "/parts/{part}.png": (404, 404, 404, 200, 404),
+    "/parts/{part}.stl": (404, 404, 404, 200, 404),
     "/make/{part}": (404, 404, 404, 200, 404),
     "/places": (200, 200, 200, 200, 200),
     "/quotes/{quote}": (404, 404, 404, 404, 404),  # the design became private meanwhile
@@ -208,6 +212,13 @@ def test_the_tables_hold_every_page(place: Place) -> None:
     elsewhere = {"/sign-in", "/sign-up", "/sign-out", "/jobs/{job}/{word}", "/language/{code}"}
     elsewhere.add("/static/built/{name}")
     elsewhere.add("/me/sign-out-everywhere")  # test_people
+    # test_files: by role, in a repository
+    elsewhere |= {
+        "/owner/{slug}/files/{version}/",
+        "/owner/{slug}/files/{version}/{path:path}",
+        "/owner/{slug}/raw/{version}/{path:path}",
+        "/owner/{slug}/archive/{version}.zip",
+    }
     elsewhere |= {"/jobs/{job}/events", "/orders/{order}/events"}  # test_live: they do not end
     elsewhere.add("/workshops/{workshop}/events")
     for rule in place.hub.app.url_map.iter_rules():
