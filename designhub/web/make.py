@@ -174,6 +174,10 @@ def _page(
     page = render_template(
         "make.html",
         part=part,
+        part_links=[
+            (number, name, wish.address(number) if wish else f"/make/{number}")
+            for number, name in part.parts
+        ],
         filled=filled,
         chosen_modes=filled.getlist("modes"),
         deadline=_local(filled),

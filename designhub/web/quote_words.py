@@ -31,6 +31,16 @@ LINES: Mapping[str, Lazy] = {
 }
 """Lines of a price, by the label that is stored."""
 
+SAID: Mapping[str, Lazy] = {
+    each.message: each
+    for each in (
+        lazy("estimated from volume, shell and infill, before slicing"),
+        lazy("estimated from shape, speed and layers, before slicing"),
+        lazy("the workshop's price for each copy"),
+    )
+}
+"""Sources that are stored with a quote as they stand here; others name a program or a figure."""
+
 TERMS: Mapping[str, Lazy] = {
     "co2e": lazy("CO₂e"),
     "price": lazy("Price"),
@@ -124,6 +134,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """One line of a price as it is shown."""
+
+    name: str
+    source: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One factor behind a quote."""
 
@@ -146,8 +165,8 @@ def plain_reason(why: Reason, *, currency: str) -> str:
         limit = needed.removeprefix("at most ")
         needed = _("at most %(amount)s", amount=_money(limit, currency))
         available = _money(available, currency)
-    said = str(AXES[why.axis.value])
-    return said % {"needed": needed or _("any"), "available": available or _("nothing")}
+    text = str(AXES[why.axis.value])
+    return text % {"needed": needed or _("any"), "available": available or _("nothing")}
 
 
 def term(name: str, value: int, unit: str, *, currency: str) -> str:
@@ -193,6 +212,34 @@ def bars(row: "QuoteRow", inputs: Inputs) -> list[Bar]:
         )
         for each in row.terms
     ]
+
+
+def lines(row: "QuoteRow") -> list[PriceLine]:
+    """The lines of a price with where each comes from."""
+    inputs = Inputs.from_json(row.inputs)
+    told = {
+        "carriage": _(
+            "%(distance)s by road, the workshop's price",
+            distance=words.distance(inputs.distance_m),
+        ),
+        "commons contribution": _(
+            "%(share)s of material, machine time and work by hand, for the design",
+            share=words.share(inputs.prices.contribution_bp),
+        ),
+    }
+    return [
+        PriceLine(
+            name=str(LINES.get(line["label"], line["label"])),
+            source=told.get(line["label"]) or said(line["source"]),
+            amount_minor=line["amount_minor"],
+        )
+        for line in row.lines
+    ]
+
+
+def said(source: str) -> str:
+    """A stored source in the spoken language, where it is one of ours."""
+    return str(SAID.get(source, source))
 
 
 def sources(inputs: Inputs) -> list[Source]:
