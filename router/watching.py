@@ -4,13 +4,15 @@ A mark is a value that differs when the page would look different: states, the n
 history, progress as coarse as it is shown. Each function reads many at once.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from basis import clock
 from printers.models import PrinterRow, WorkshopRow
 from router.models import HappeningRow, JobRow, RunRow
 from router.queries import UNFINISHED
@@ -43,11 +45,14 @@ def workshops(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
             PrinterRow.accepting,
             PrinterRow.machine_state,
             PrinterRow.change,
+            PrinterRow.seen_at,
+            PrinterRow.bed_changed_at,
         )
         .where(PrinterRow.workshop_id.in_(ids))
         .order_by(PrinterRow.id)
     )
-    machines = _joined((row[0], tuple(row)) for row in printers)
+    now = clock.now()
+    machines = _joined((row[0], (*row[:-2], *_minutes(row[-2:], now))) for row in printers)
     owed = session.execute(
         _jobs(WorkshopRow.id)
         .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
@@ -56,6 +61,13 @@ def workshops(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
     )
     work = _joined((row[0], _job_mark(row)) for row in owed)
     return {each: (machines.get(each), work.get(each)) for each in ids}
+
+
+def _minutes(moments: Iterable[datetime | None], now: datetime) -> Iterator[int | None]:
+    """Whole minutes since each moment, up to an hour: silence changes a page, though nobody writes
+    it down. An agent that speaks keeps its minutes at 0."""
+    for at in moments:
+        yield None if at is None else min(60, int((now - at).total_seconds()) // 60)
 
 
 def _jobs(group: InstrumentedAttribute[UUID]) -> Select[*tuple[Any, ...]]:
