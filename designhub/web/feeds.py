@@ -16,7 +16,6 @@ from basis.errors import NotFound
 from designhub import access
 from designhub.api.designs import whole_number
 from designhub.hub import base_url, this_hub
-from designhub.language import _
 from designs import finding, queries
 from designs.models import DesignRow, VersionRow
 from printers import queries as printers
@@ -57,7 +56,7 @@ def feed() -> ResponseReturnValue:
     base, newest = base_url(), max((version.pushed_at for version, _, _ in rows), default=None)
     root = _element("feed", xmlns=ATOM)
     _add(root, "id", f"{base}/designs.atom")
-    _add(root, "title", _("Newest designs"))
+    _add(root, "title", "DesignHub: newest designs")  # the same for all, whatever they speak
     _add(root, "updated", _moment(newest))
     _add(root, "link", rel="self", type="application/atom+xml", href=f"{base}/designs.atom")
     _add(root, "link", rel="alternate", type="text/html", href=f"{base}/designs")
