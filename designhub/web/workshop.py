@@ -1,6 +1,8 @@
 """Workshops: the list, the page for everybody, the board for its owner, all printers of mine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
@@ -19,11 +21,22 @@ from printers.capability import MATERIALS
 from printers.hours import hours_of
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Carriage, Prices
-from router.queries import work_of
+from router.queries import PrinterWork, work_of
 
 bp = Blueprint("workshop", __name__)
 
 PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """A workshop in the list of all."""
+
+    row: WorkshopRow
+    free: int
+    """Printers that could begin at once."""
+    waiting: int
+    loaded: list[tuple[str, str]]
 
 
 @bp.get("/workshops")
@@ -35,13 +48,9 @@ def show_all() -> ResponseReturnValue:
         work = work_of(session, [printer.id for row in rows for printer in row.printers])
     return render_template(
         "workshops.html",
-        workshops=rows[:PAGE],
+        workshops=[_glance(row, work) for row in rows[:PAGE]],
         following=rows[PAGE - 1].slug if len(rows) > PAGE else None,
         after=after,
-        work=work,
-        now=clock.now(),
-        unseen_s=this_hub().settings.unseen_s,
-        printer_words=printer_words,
     )
 
 
@@ -115,6 +124,20 @@ def _cards(session: Session, printers: Sequence[PrinterRow], caller: Caller) -> 
         now=clock.now(),
         unseen_s=this_hub().settings.unseen_s,
     )
+
+
+def _glance(row: WorkshopRow, work: Mapping[UUID, PrinterWork]) -> Glance:
+    now, unseen_s = clock.now(), this_hub().settings.unseen_s
+    free = [
+        printer
+        for printer in row.printers
+        if printer_words.is_seen(printer.seen_at, now=now, unseen_s=unseen_s)
+        and printer.accepting
+        and work[printer.id].run_state is None
+        and not work[printer.id].waiting
+    ]
+    waiting = sum(work[printer.id].waiting for printer in row.printers)
+    return Glance(row=row, free=len(free), waiting=waiting, loaded=_loaded(row))
 
 
 def _loaded(row: WorkshopRow) -> list[tuple[str, str]]:
