@@ -138,6 +138,9 @@ class Settings:
     push_files: int = setting(parse=int, default=20_000, low=10, high=10_000_000)
     """Most files in one commit's tree."""
 
+    upload_bytes: int = setting(parse=int, default=256 << 20, low=1 << 20, high=1 << 34)
+    """Most that the files of one upload by browser may be together."""
+
     git_timeout_s: int = setting(parse=int, default=3_600, low=10, high=86_400)
     """A git transfer that takes longer is ended."""
 

@@ -30,6 +30,13 @@ class Author:
     mail: str
 
 
+def moved() -> Conflict:
+    """The branch is not where the uploader saw it."""
+    return Conflict(
+        "somebody pushed to this design meanwhile: look at what is there now, then upload again"
+    )
+
+
 def take(
     database: Database,
     store: Store,
@@ -125,10 +132,7 @@ class _Beside:
         except subprocess.CalledProcessError as exc:
             told = [push.plain(line) for line in exc.stderr.splitlines()]
             if any(word in exc.stdout + exc.stderr for word in MOVED):
-                raise Conflict(
-                    "somebody pushed to this design meanwhile: look at what is there now, then"
-                    " upload again"
-                ) from exc
+                raise moved() from exc
             why = [line.removeprefix(REMOTE).strip() for line in told if line.startswith(REMOTE)]
             if not why:
                 raise Unavailable(f"the upload could not be taken: {' '.join(told)[:300]}") from exc

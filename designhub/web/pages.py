@@ -15,6 +15,7 @@ from designhub.web import (
     book_words,
     browse,
     connect,
+    design_edit,
     designs,
     docs,
     feeds,
@@ -32,6 +33,7 @@ from designhub.web import (
     quote_words,
     quotes,
     style,
+    upload,
     versions,
     words,
     workshop,
@@ -42,6 +44,7 @@ from designhub.web.assets import asset
 
 bp = Blueprint("web", __name__)
 bp.before_app_request(language.choose)
+bp.before_request(upload.make_room)  # before any field of a form is read
 bp.before_request(signing.check_form)
 MODULES = (
     signing,
@@ -54,6 +57,8 @@ MODULES = (
     feeds,
     style,
     assets,
+    upload,
+    design_edit,
     designs,
     files,
     versions,

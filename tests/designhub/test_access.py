@@ -107,6 +107,10 @@ PAGES = {
     "/sitemap.xml": (200, 200, 200, 200, 200),
     "/owner/{slug}": (404, 404, 404, 200, 404),
     "/owner/{slug}?version=main": (404, 404, 404, 200, 404),
+    "/designs/new": (302, 200, 200, 200, 200),
+    "/me/designs": (302, 200, 200, 200, 200),
+    "/owner/{slug}/settings": (302, 404, 404, 200, 404),
+    "/owner/{slug}/upload": (302, 404, 404, 404, 404),  # its repository is not made
     "/owner/{slug}/versions": (404, 404, 404, 200, 404),
     "/owner/{slug}/events": (404, 404, 404, 503, 404),  # look again by yourself
     "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
@@ -139,6 +143,11 @@ PAGES = {
 }
 
 BUTTONS = {
+    "/designs/new": (401, 422, 422, 422, 422),
+    "/me/designs/{part}/restore": (401, 404, 404, 303, 404),
+    "/owner/{slug}/settings": (401, 404, 404, 422, 404),
+    "/owner/{slug}/upload": (401, 404, 404, 404, 404),
+    "/owner/{slug}/remove": (401, 404, 404, 303, 404),
     "/me": (401, 303, 303, 303, 303),
     "/me/mail": (401, 422, 422, 422, 422),
     "/me/password": (401, 422, 422, 422, 422),
@@ -202,6 +211,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "{job_id}": "{job}",
         "{printer_id}": "{printer}",
         "{part_id}": "{part}",
+        "{design_id}": "{part}",  # made together, one of each
         "{token_id}": "{printer}",  # no token has a printer's id
         "{link_id}": "{printer}",
         "{enrolment_id}": "{agent}",  # nor a code an agent's
