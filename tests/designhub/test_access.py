@@ -110,7 +110,7 @@ PAGES = {
     "/designs/new": (302, 200, 200, 200, 200),
     "/me/designs": (302, 200, 200, 200, 200),
     "/owner/{slug}/settings": (302, 404, 404, 200, 404),
-    "/owner/{slug}/upload": (302, 404, 404, 404, 404),  # its repository is not made
+    "/owner/{slug}/upload": (302, 404, 404, 200, 404),
     "/owner/{slug}/versions": (404, 404, 404, 200, 404),
     "/owner/{slug}/events": (404, 404, 404, 503, 404),  # look again by yourself
     "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
@@ -144,10 +144,8 @@ PAGES = {
 
 BUTTONS = {
     "/designs/new": (401, 422, 422, 422, 422),
-    "/me/designs/{part}/restore": (401, 404, 404, 303, 404),
     "/owner/{slug}/settings": (401, 404, 404, 422, 404),
-    "/owner/{slug}/upload": (401, 404, 404, 404, 404),
-    "/owner/{slug}/remove": (401, 404, 404, 303, 404),
+    "/owner/{slug}/upload": (401, 404, 404, 422, 404),
     "/me": (401, 303, 303, 303, 303),
     "/me/mail": (401, 422, 422, 422, 422),
     "/me/password": (401, 422, 422, 422, 422),
@@ -184,6 +182,8 @@ BUTTONS = {
     "/jobs/{job}/messages": (401, 404, 422, 422, 422),
     "/jobs/{job}/cancel": (401, 404, 303, 303, 303),
     "/orders/{order}/cancel": (401, 404, 303, 404, 303),
+    "/owner/{slug}/remove": (401, 404, 404, 303, 404),
+    "/me/designs/{part}/restore": (401, 404, 404, 303, 404),
 }
 
 
