@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from basis.errors import Invalid
 from designhub.web.design_edit import slug_of
-from designs import uploads
+from designs import push, uploads
 from designs.models import DesignRow, VersionRow
 from designs.publishing import analyse_version
 from tests.support import solids
@@ -113,7 +114,7 @@ def test_what_is_no_mesh_makes_nothing(
 def test_a_commit_that_the_hook_refuses_leaves_no_design(
     hub: OpenHub, ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.hub.store, "limits", uploads.push.Limits(tree_files=1))
+    monkeypatch.setattr(hub.hub.store, "limits", push.Limits(tree_files=1))
     answer = made(ada, files=[file(BOX, "good.stl")])
     assert answer.status_code == 422 and "files" in answer.text
     assert designs(hub) == [] and not list(hub.hub.store.folder.glob("*.git"))
@@ -142,12 +143,12 @@ def test_only_forms_with_files_may_be_large(hub: OpenHub, ada: Client) -> None:
 )
 def test_names_of_files_become_harmless(given: str, kept: str) -> None:
     assert uploads.clean_name(given) == kept
-    assert uploads.push.name_fault(kept.encode()) is None
+    assert push.name_fault(kept.encode()) is None
 
 
 def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
     given = [uploads.Given(name=name, file=tmp_path) for name in ("Ring.stl", "ring.STL")]
-    with pytest.raises(uploads.Invalid, match="two files"):
+    with pytest.raises(Invalid, match="two files"):
         uploads.placed(given, there=())
 
 
