@@ -6,12 +6,13 @@ from importlib.metadata import version as installed_version
 from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from basis import jail
+from basis import clock, jail
 from basis.errors import Invalid
 from basis.settings import Settings
-from designhub import access, errors, language, logs, worker
+from designhub import access, errors, language, logs, publications, worker
 from designhub.api import agents, book, designs, jobs, people, quotes, workshops
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
@@ -82,6 +83,9 @@ def _git(hub: Hub) -> Blueprint:
         require(caller, Scope.PUSH)
         return design.owner_id == caller.id
 
+    def after_refs(session: Session, design_id: int) -> None:
+        publications.record(session, design_id=design_id, now=clock.now())
+
     def after_push(version_ids: list[int]) -> None:
         for version_id in version_ids:
             hub.queue.soon(worker.analyse_version, version_id)
@@ -92,6 +96,7 @@ def _git(hub: Hub) -> Blueprint:
         authenticate=caller_of,
         may_read=may_read,
         may_push=may_push,
+        after_refs=after_refs,
         after_push=after_push,
         timeout_s=hub.settings.git_timeout_s,
     )

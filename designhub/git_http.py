@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from flask import Blueprint, Request, Response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import LengthRequired, MethodNotAllowed
 
 from basis import clock
@@ -76,6 +77,7 @@ class _Carrier(Generic[Who]):
     authenticate: Callable[[Request], Who | None]
     may_read: Callable[[Who | None, DesignRow], bool]
     may_push: Callable[[Who, DesignRow], bool]
+    after_refs: Callable[[Session, int], None]
     after_push: Callable[[list[int]], None]
     timeout_s: float
     greetings: dict[str, Greeting] = field(default_factory=dict)
@@ -180,9 +182,11 @@ class _Carrier(Generic[Who]):
         """Bring the rows up to the repository, in a transaction of its own."""
         self.store.publish_first_branch(design_id)
         with self.database.writing() as session:
-            return versions.read_refs(
+            due = versions.read_refs(
                 session, self.store, design_id=design_id, now=clock.now(), done=done
             )
+            self.after_refs(session, design_id)
+            return due
 
 
 def git_blueprint(
@@ -192,12 +196,14 @@ def git_blueprint(
     authenticate: Callable[[Request], Who | None],
     may_read: Callable[[Who | None, DesignRow], bool],
     may_push: Callable[[Who, DesignRow], bool],
+    after_refs: Callable[[Session, int], None],
     after_push: Callable[[list[int]], None],
     timeout_s: float,
 ) -> Blueprint:
     """The three addresses that a git client asks, for every design.
 
     `authenticate` gives None for a stranger and raises NotSignedIn for wrong credentials;
+    `after_refs` is called in the transaction that read a push's refs into the rows of a design;
     `after_push` gets the ids of versions whose analysis is due; a transfer ends after `timeout_s`.
     """
     bp = Blueprint("git", __name__)
@@ -207,6 +213,7 @@ def git_blueprint(
         authenticate=authenticate,
         may_read=may_read,
         may_push=may_push,
+        after_refs=after_refs,
         after_push=after_push,
         timeout_s=timeout_s,
     )

@@ -9,13 +9,15 @@ from uuid import UUID
 
 from basis import clock
 from basis.tasks import Every, Queue
-from designhub import links, mail
+from designhub import links, mail, publications
 from designhub.hub import Hub
 from designs import publishing, versions
+from designs.models import VersionRow
 from router import lease, slicing
 
 SWEEP_S = 15.0
 LEASES_S = 2.0
+PUBLISH_S = 3_600.0
 FORGET_S = 3_600.0
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,11 @@ def analyse_version(version_id: int) -> None:
         scratch=hub.settings.scratch_dir,
         now=clock.now(),
     )
+    with hub.database.reading() as session:
+        version = session.get(VersionRow, version_id)
+    if version is not None:
+        with hub.database.writing() as session:
+            publications.record(session, design_id=version.design_id, now=clock.now())
 
 
 def make_model(mesh_id: int) -> None:
@@ -74,6 +81,7 @@ class Worker:
         self._rounds = [
             Every(SWEEP_S, self.sweep),
             Every(LEASES_S, self.expire),
+            Every(PUBLISH_S, self.publish),
             Every(FORGET_S, self.forget),
         ]
 
@@ -123,6 +131,13 @@ class Worker:
             with self._hub.database.writing() as session:
                 ended = lease.expire(session, now=clock.now())
             log.info("%d leases ran out", ended)
+
+    def publish(self) -> None:
+        """Bring into the book what a crash, or an older hub, left out."""
+        more = publications.AT_ONCE
+        while more == publications.AT_ONCE:
+            with self._hub.database.writing() as session:
+                more = publications.record(session, now=clock.now())
 
     def forget(self) -> None:
         """Remove what nobody needs any more."""

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from basis import clock
 from basis.errors import Invalid, NotFound
-from designhub import access
+from designhub import access, publications
 from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs, optional_caller
@@ -92,6 +92,8 @@ def change(owner: str, name: str) -> ResponseReturnValue:
             description=asked.description,
             visibility=None if asked.visibility is None else visibility(asked.visibility),
         )
+        session.flush()
+        publications.record(session, design_id=row.id, now=clock.now())
     return shown.design(row, owner=owner, base_url=base_url()).to_json()
 
 
@@ -119,6 +121,7 @@ def restore(owner: str, name: str) -> ResponseReturnValue:
             raise NotFound(f"you have no removed design {name!r}")
         catalogue.restore(row, now=clock.now())
         session.flush()
+        publications.record(session, design_id=row.id, now=clock.now())
     return shown.design(row, owner=owner, base_url=base_url()).to_json()
 
 

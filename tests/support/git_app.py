@@ -55,6 +55,7 @@ def make_app() -> Flask:
         authenticate=authenticate,
         may_read=may_read,
         may_push=may_push,
+        after_refs=lambda session, design_id: None,
         after_push=after_push,
         timeout_s=float(os.environ[TIMEOUT_S]),
     )
