@@ -12,7 +12,8 @@ from designs import queries as designs
 from designs.models import DesignRow, PartRow, VersionRow
 from printers import queries as printers
 from printers.models import PrinterRow, WorkshopRow
-from router.models import JobRow, OrderRow
+from router.models import JobRow, OrderRow, QuoteRow
+from router.queries import UNFINISHED
 
 
 def reader(caller: Caller | None) -> UUID | None:
@@ -62,6 +63,26 @@ def part(
     if found[2].deleted_at is not None or not designs.may_see(found[2], reader(caller)):
         raise NotFound(f"there is no part {part_id}")
     return found
+
+
+def may_look(session: Session, caller: Caller | None, part_id: int, design: DesignRow) -> bool:
+    """Whether the caller may see a part's picture: whoever sees its design, and of a private one a
+    workshop for as long as it owes a job of the part."""
+    if design.deleted_at is not None:
+        return False
+    if caller is None or designs.may_see(design, reader(caller)):
+        return designs.may_see(design, reader(caller))
+    owed = (
+        select(JobRow.id)
+        .join(OrderRow, OrderRow.id == JobRow.order_id)
+        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
+        .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
+        .where(QuoteRow.part_id == part_id, JobRow.state.in_(UNFINISHED))
+    )
+    if not caller.operator:
+        owed = owed.where(WorkshopRow.owner_id == caller.id)
+    return session.scalar(owed.limit(1)) is not None
 
 
 def own_workshop(session: Session, caller: Caller, name: str) -> WorkshopRow:

@@ -222,9 +222,16 @@ def titles(session: Session, part_ids: Collection[int]) -> dict[int, tuple[str, 
 
 
 def pictured(
-    session: Session, part_ids: Collection[int], *, reader_id: UUID | None
+    session: Session,
+    part_ids: Collection[int],
+    *,
+    reader_id: UUID | None,
+    makes: Collection[int] = (),
 ) -> frozenset[int]:
-    """Those of many parts whose picture the reader may see, by one statement."""
+    """Those of many parts whose picture the reader may see, by one statement.
+
+    makes : parts that the reader has to make, whose designs may be another's secret.
+    """
     rows = session.scalars(
         select(PartRow.id)
         .join(VersionRow, VersionRow.id == PartRow.version_id)
@@ -234,7 +241,11 @@ def pictured(
             PartRow.id.in_(part_ids),
             MeshRow.picture_sha256.is_not(None),
             DesignRow.deleted_at.is_(None),
-            or_(DesignRow.visibility == Visibility.PUBLIC, DesignRow.owner_id == reader_id),
+            or_(
+                DesignRow.visibility == Visibility.PUBLIC,
+                DesignRow.owner_id == reader_id,
+                PartRow.id.in_(makes),
+            ),
         )
     )
     return frozenset(rows)

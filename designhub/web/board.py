@@ -95,7 +95,7 @@ def cards(
     everything = [each for several in owed.values() for each in several]
     parts = {each.part_id for each in everything}
     titles = designs.titles(session, parts)
-    pictured = designs.pictured(session, parts, reader_id=reader_id)
+    pictured = designs.pictured(session, parts, reader_id=reader_id, makes=parts)
     makers = access.names_of(session, {each.maker_id for each in everything})
     reserved = reserved_mg(session)
 

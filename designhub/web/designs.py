@@ -88,13 +88,13 @@ def events(owner: str, slug: str) -> ResponseReturnValue:
 
 @bp.get("/parts/<int:part_id>.png")
 def picture(part_id: int) -> ResponseReturnValue:
-    """The picture of a part; of a private design only for its owner."""
+    """The picture of a part; of a private design for its owner, and for who has to make it."""
     hub = this_hub()
     with hub.database.reading() as session:
         part, _, design = queries.part(session, part_id)
         public = design.visibility is Visibility.PUBLIC
         caller: Caller | None = None if public else viewer()
-        hidden = design.deleted_at is not None or not queries.may_see(design, access.reader(caller))
+        hidden = not access.may_look(session, caller, part_id, design)
     sha256 = part.mesh.picture_sha256
     if hidden or sha256 is None:
         raise NotFound(f"there is no picture of part {part_id}")

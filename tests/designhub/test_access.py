@@ -7,11 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
+from basis import clock
 from commons import queries as book
 from designhub.auth import Scope
 from designs.models import DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
 from printers.models import WorkshopRow
-from router.models import OrderRow
+from router.models import JobRow, OrderRow
+from router.states import Job
+from tests.support import builders
 from tests.support.builders import NOW, Shop
 from tests.support.hubs import Client, OpenHub
 
@@ -114,7 +117,7 @@ PAGES = {
     "/owner/{slug}/versions": (404, 404, 404, 200, 404),
     "/owner/{slug}/events": (404, 404, 404, 503, 404),  # look again by yourself
     "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
-    "/parts/{part}.png": (404, 404, 404, 200, 404),
+    "/parts/{part}.png": (404, 404, 404, 200, 200),  # the operator speaks for every workshop
     "/parts/{part}.stl": (404, 404, 404, 200, 404),
     "/make/{part}": (404, 404, 404, 200, 404),
     "/places": (200, 200, 200, 200, 200),
@@ -268,6 +271,34 @@ def test_a_removed_design_is_gone_for_its_owner_too(place: Place) -> None:
         session.execute(update(DesignRow).values(deleted_at=NOW))
     for template in ("/owner/{slug}", "/parts/{part}.png", "/make/{part}"):
         assert place.clients["owner"].get(place.path(template)).status_code == 404
+
+
+def test_a_workshop_sees_what_it_has_to_make_for_as_long_as_it_has_to(place: Place) -> None:
+    """The design belongs to somebody else, and is private: its picture, and nothing more."""
+    hub, picture, job = place.hub, place.path("/parts/{part}.png"), place.path("/jobs/{job}")
+    board = place.path("/printers/{printer}")
+    designer, another = hub.account("designer"), hub.account("another")
+    with hub.hub.database.writing() as session:
+        session.execute(update(DesignRow).values(owner_id=designer))
+        builders.workshop(session, another, slug="elsewhere")
+        assert builders.take(session, place.shop, now=clock.now()) is not None
+
+    def seen(role: str) -> tuple[int, int]:
+        client = place.clients[role]
+        return client.get(picture).status_code, client.get(job).status_code
+
+    assert hub.client("another").get(picture).status_code == 404
+    assert seen("owner") == seen("operator") == (200, 200)
+    assert picture in place.clients["owner"].get(board).text
+    assert seen("maker") == (404, 200)
+    assert seen("stranger") == (404, 404)
+    for path in (f"/designer/{place.design.slug}", place.path("/make/{part}")):
+        assert place.clients["owner"].get(path).status_code == 404
+    for state, status in ((Job.PASSED, 200), (Job.DONE, 404), (Job.CANCELLED, 404)):
+        with hub.hub.database.writing() as session:
+            session.execute(update(JobRow).values(state=state))
+        assert seen("owner") == seen("operator") == (status, 200)
+        assert SECRET in place.clients["owner"].get(job).text
 
 
 def test_pictures_are_kept_by_strangers_only_when_public(place: Place) -> None:
