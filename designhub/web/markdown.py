@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from posixpath import normpath
 from urllib.parse import quote, unquote, urlsplit
 
@@ -61,7 +62,7 @@ def rendered(text: str, place: Place) -> str:
     cut = len(text) > MOST_CHARACTERS
     shown = _rendered(text[:MOST_CHARACTERS].replace("\0", ""), place, spoken().code)
     if cut:
-        shown += f"<p><em>{nh3.clean_text(_('The text goes on; the file has all of it.'))}</em></p>"
+        shown += f"<p><em>{escape(_('The text goes on; the file has all of it.'))}</em></p>"
     return shown
 
 
