@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 from sqlalchemy import update
@@ -129,7 +130,7 @@ def test_a_version_is_taken_as_a_zip(hub: OpenHub, lamp: Work) -> None:
 def test_downloads_have_a_bounded_number_of_places(
     hub: OpenHub, lamp: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_places", sending.BoundedSemaphore(1))
+    monkeypatch.setattr(sending, "_places", BoundedSemaphore(1))
     path = f"/ada/lamp/raw/{lamp.head()}/body.stl"
     held = sending.archive(hub.hub.store, 1, lamp.head(), folder="x")
     assert hub.client().get(path).status_code == 429
