@@ -208,8 +208,7 @@ def close(session: Session, account_id: UUID, *, now: datetime) -> None:
     if open_jobs := jobs.unfinished_of(session, account_id):
         raise StillAtWork(f"{open_jobs} jobs of yours are open: end them first")
     for workshop in printers.workshops(session, owner_id=account_id):
-        for printer in workshop.printers:
-            registry.set_accepting(session, printer_id=printer.id, accepting=False)
+        registry.close_workshop(session, workshop, now=now)
     row.password_hash, row.closed_at, row.operator = NOBODYS_PASSWORD, now, False
     row.sessions += 1
     row.mail, row.display, row.about = None, "", ""

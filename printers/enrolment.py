@@ -93,7 +93,7 @@ def use_code(session: Session, *, digest: str, token: str, now: datetime) -> Age
         raise CodeRefused("no such code: look for a typing mistake, or make a new one")
     if row.agent_id is not None:
         return _again(session, row.agent_id, token)
-    if row.expires_at < now:
+    if row.expires_at <= now:
         raise CodeRefused("this code is over: make a new one on the workshop's page")
     agent, _ = registry.enrol_agent(
         session,

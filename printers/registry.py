@@ -23,6 +23,7 @@ from printers.models import (
     AgentRow,
     Bed,
     ChangeRow,
+    EnrolmentRow,
     PrinterNoteRow,
     PrinterRow,
     SpoolRow,
@@ -120,6 +121,24 @@ def change_workshop(
     session.flush()
     for printer in row.printers:
         touched(session, printer.id)
+
+
+def close_workshop(session: Session, row: WorkshopRow, *, now: datetime) -> None:
+    """Nobody runs it any more: it takes nothing new, its agents and codes are good for nothing,
+    and its exact address is forgotten. The rest stays, for orders and the book name it."""
+    for printer in row.printers:
+        set_accepting(session, printer_id=printer.id, accepting=False)
+    row.address = None
+    session.execute(
+        update(AgentRow)
+        .where(AgentRow.workshop_id == row.id, AgentRow.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    session.execute(
+        update(EnrolmentRow)
+        .where(EnrolmentRow.workshop_id == row.id, EnrolmentRow.expires_at > now)
+        .values(expires_at=now)
+    )
 
 
 def _ways(carriage: Iterable[Carriage]) -> list[Any]:

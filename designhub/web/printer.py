@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from basis import clock
 from basis.errors import Invalid, NotFound
 from designhub import access
+from designhub.accounts import plain_text
 from designhub.api.workshops import load_spool
 from designhub.auth import Caller
 from designhub.hub import base_url, this_hub
@@ -112,7 +113,8 @@ def bed_undo(printer_id: UUID) -> ResponseReturnValue:
 @signed_in
 def pause(printer_id: UUID) -> ResponseReturnValue:
     """Take nothing new, and perhaps why."""
-    return _accept(printer_id, accepting=False, because=request.form.get("because", "").strip())
+    because = plain_text(request.form.get("because", ""), most=2_000)
+    return _accept(printer_id, accepting=False, because=because)
 
 
 @bp.post("/printers/<uuid:printer_id>/open")

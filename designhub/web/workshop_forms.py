@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from basis import clock
 from basis.errors import HubError, Invalid
 from designhub import access
+from designhub.accounts import plain_text
 from designhub.errors import status_of
 from designhub.hub import this_hub
 from designhub.web import printer_words, words
@@ -27,6 +28,8 @@ from router.quote import Inputs, Line, Preset, quote
 
 bp = Blueprint("workshop_forms", __name__)
 
+MOST_TEXT = 2_000
+"""Read of a text; what is too long for its place is refused there."""
 EXAMPLE_MG = 50_000
 EXAMPLE_S = 7_200
 FIRST: Mapping[str, str] = {
@@ -163,14 +166,15 @@ def _said(row: WorkshopRow | None) -> dict[str, Any]:
     currency, form = _currency(), request.form
     return {
         **_place(row),
-        "title": form.get("title", ""),
+        "title": plain_text(form.get("title", ""), most=MOST_TEXT),
         "currency": currency,
         "prices": _prices(currency),
         "carriage": _ways(currency),
         "hours": hours.said(
-            form.get("hours", ""), {day: form.get(f"hours_{day}", "") for day in DAYS}
+            plain_text(form.get("hours", ""), most=MOST_TEXT),
+            {day: form.get(f"hours_{day}", "") for day in DAYS},
         ),
-        "address": form.get("address", ""),
+        "address": plain_text(form.get("address", ""), most=MOST_TEXT, lines=True),
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from basis import clock
+from designhub import accounts
 from printers.enrolment import ALPHABET, new_code, new_token
 from printers.models import AgentRow, EnrolmentRow, PrinterRow, WorkshopRow
 from tests.designhub.test_pages import check_shape
@@ -141,3 +142,16 @@ def test_a_code_is_made_for_ones_own_printers_only(hub: OpenHub, shop: Shop) -> 
     page = connect_page(hub)
     assert hub.client("other").form(page, printers=str(shop.printer)).status_code == 403
     assert hub.client("owner").form(page, printers=str(shop.workshop)).status_code == 422
+
+
+def test_who_leaves_takes_agents_codes_and_the_address_along(hub: OpenHub, shop: Shop) -> None:
+    owner = hub.client("owner")
+    token = hub.agent_token(shop.agent)["Authorization"].split()[1]
+    _, code = code_of(hub, shop, owner)
+    with hub.hub.database.writing() as session:
+        session.execute(update(WorkshopRow).values(address="Torggata 1"))
+        accounts.close(session, shop.owner, now=clock.now())
+    assert hello(hub, token).status_code == 401
+    assert say(hub, code, token=TOKEN).status_code == 404
+    with hub.hub.database.reading() as session:
+        assert session.scalars(select(WorkshopRow.address)).one() is None
