@@ -106,7 +106,8 @@ class ShownPart:
     mass_mg: int = 0
     fitting: tuple[Profile, ...] = ()
     too_large: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, bool], ...] = ()
+    """Each with whether nothing need be done about it."""
 
     @property
     def ready(self) -> bool:
@@ -126,7 +127,7 @@ def part(row: PartRow) -> ShownPart:
         mass_mg=estimate.mass_mg(facts, profile=BEDS[0], choices=USUAL),
         fitting=fitting,
         too_large="" if fitting else _too_large(facts),
-        warnings=tuple(warning(each, facts) for each in facts.warnings),
+        warnings=tuple((warning(each, facts), each.code in HARMLESS) for each in facts.warnings),
     )
 
 
@@ -203,6 +204,9 @@ WARNINGS: Mapping[str, Callable[[MeshFacts], str]] = {
         size=words.number(max(facts.size_x_um, facts.size_y_um, facts.size_z_um) / 1_000, 3),
     ),
 }
+
+
+HARMLESS = frozenset({"several_bodies", "inverted", "degenerate"})
 
 
 def warning(remark: Remark, facts: MeshFacts) -> str:
