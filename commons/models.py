@@ -35,7 +35,10 @@ class EntryRow(Base):
     """One fact. `at`, `recorded` and `body` are kept as the very text that was hashed."""
 
     __tablename__ = "book_entry"
-    __table_args__ = (CheckConstraint("seq > 0", name="seq"),)
+    __table_args__ = (
+        CheckConstraint("seq > 0", name="seq"),
+        Index("book_entry_kind_index", "kind", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(KEY, unique=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from commons import store
 from commons.models import BalanceRow, EntryRow, LegRow, MentionRow, ReservationRow
-from commons.store import Entry
+from commons.store import Entry, Head
 
 PAGE = 50
 """Entries or lines on one page, unless asked otherwise."""
@@ -58,13 +58,44 @@ class Totals:
     """Units whose balances do not sum to zero: empty, or something is wrong."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What all accounts of one kind hold of one unit."""
+
+    kind: str
+    """The first word of their names: `lot`, `member`, `owed`, …"""
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """Parts of one order that passed and are not in their maker's hands yet."""
+
+    order: str
+    member: str
+    workshop: str
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What all entries of one day (in UTC) moved of one thing."""
+
+    day: str
+    what: str
+    """`filament` that was used (mg), `waste` (mg), `energy` (mWh), `carriage` (kg.m)."""
+    amount: int
+
+
 def balances(
     session: Session, *, prefix: str = "", unit: str | None = None, most: int = 1_000
 ) -> list[Balance]:
     """Balances other than zero of the accounts that begin with `prefix`, by account and unit."""
     asked = (
         select(BalanceRow.account, BalanceRow.unit, BalanceRow.amount)
-        .where(BalanceRow.amount != 0, BalanceRow.account.startswith(prefix, autoescape=True))
+        .where(BalanceRow.amount != 0, *_begins(session, BalanceRow.account, prefix))
         .order_by(BalanceRow.account, BalanceRow.unit)
         .limit(most)
     )
@@ -142,10 +173,17 @@ def entries(
     *,
     before: int | None = None,
     kind: str | None = None,
+    about: str | None = None,
     most: int = PAGE,
 ) -> Page:
-    """A page of the journal, newest first."""
+    """A page of the journal, newest first.
+
+    about : only entries that speak of this name, such as `workshop:4` or `order:12`.
+    """
     asked = select(EntryRow)
+    if about is not None:
+        asked = asked.join(MentionRow, MentionRow.entry == EntryRow.seq)
+        asked = asked.where(MentionRow.name == about)
     if before is not None:
         asked = asked.where(EntryRow.seq < before)
     if kind is not None:
@@ -159,6 +197,16 @@ def entry(session: Session, which: int | str) -> Entry | None:
     """One entry, by its seq or its key."""
     by = EntryRow.seq == which if isinstance(which, int) else EntryRow.key == which
     return next(iter(_entries(session, select(EntryRow).where(by))), None)
+
+
+def line(session: Session, seq: int) -> bytes | None:
+    """One entry as it stands in the export."""
+    return store.line_at(session.connection(), seq)
+
+
+def head(session: Session) -> Head:
+    """Number and hash of the last entry."""
+    return store.head_of(session.connection())
 
 
 def story(session: Session, names: Collection[str], *, most: int = 500) -> list[Entry]:
@@ -202,6 +250,80 @@ def totals(session: Session) -> Totals:
     )
 
 
+def standing(session: Session) -> list[Standing]:
+    """What stands on all accounts of a kind together, per unit; reads every balance once."""
+    start = func.substr(BalanceRow.account, 1, 5)  # enough to tell all kinds from each other
+    asked = select(func.min(BalanceRow.account), BalanceRow.unit, func.sum(BalanceRow.amount))
+    sums: dict[tuple[str, str], int] = {}
+    for account, unit, amount in session.execute(asked.group_by(start, BalanceRow.unit)):
+        side = account.partition(":")[0], unit
+        sums[side] = sums.get(side, 0) + int(amount)
+    return [
+        Standing(kind=kind, unit=unit, amount=amount)
+        for (kind, unit), amount in sorted(sums.items())
+        if amount
+    ]
+
+
+def debts(session: Session, *, most: int = PAGE) -> list[Debt]:
+    """What is owed for parts that passed and were not handed over, by two statements."""
+    prefix = "escrow:"
+    asked = (
+        select(ReservationRow.key, ReservationRow.account, BalanceRow.unit, -BalanceRow.amount)
+        .join(ReservationRow, prefix + ReservationRow.key == BalanceRow.account)
+        .where(BalanceRow.amount < 0, *_begins(session, BalanceRow.account, prefix))
+        .order_by(BalanceRow.account, BalanceRow.unit)
+        .limit(most)
+    )
+    rows = session.execute(asked).all()
+    keys = [f"{order}/reserved" for order, _, _, _ in rows]
+    reserved = _entries(session, select(EntryRow).where(EntryRow.key.in_(keys)))
+    workshops = {each.body["reserve"]["key"]: each.body["about"]["workshop"] for each in reserved}
+    return [
+        Debt(order=order, member=member, workshop=workshops[order], unit=unit, amount=int(amount))
+        for order, member, unit, amount in rows
+    ]
+
+
+def flows(session: Session, *, after: int, upto: int) -> list[Flow]:
+    """What the entries from `after + 1` to `upto` moved, per day and thing, by one statement.
+
+    Mass has no other side in the world, so what a day's prints took is what left the spools
+    beyond what came to them from suppliers and by weighing.
+    """
+    mass = LegRow.unit == "mg"
+    spools = or_(LegRow.account.startswith("lot:"), LegRow.account.in_(("supplier", "adjust")))
+    waste = LegRow.account.startswith("scrap:")
+    energy = and_(LegRow.unit == "mWh", LegRow.account == "world:used")
+    carriage = and_(LegRow.unit == "kg.m", LegRow.amount > 0)
+    what = case((energy, "energy"), (carriage, "carriage"), (waste, "waste"), else_="filament")
+    amount = func.sum(case((and_(mass, spools), -LegRow.amount), else_=LegRow.amount))
+    day = func.substr(EntryRow.at, 1, 10)
+    asked = (
+        select(day, what, amount)
+        .join(EntryRow, EntryRow.seq == LegRow.entry)
+        .where(LegRow.entry > after, LegRow.entry <= upto)
+        .where(or_(energy, carriage, and_(mass, or_(spools, waste))))
+        .group_by(day, what)
+    )
+    return [
+        Flow(day=day_, what=what_, amount=int(sum_))
+        for day_, what_, sum_ in session.execute(asked)
+        if sum_
+    ]
+
+
+def _begins(
+    session: Session, column: InstrumentedAttribute[str], prefix: str
+) -> list[ColumnElement[bool]]:
+    """Conditions for names that begin with `prefix`. SQLite finds a range by its index, which it
+    does not for LIKE; no sign of a name comes after the tilde."""
+    found: list[ColumnElement[bool]] = [column.startswith(prefix, autoescape=True)]
+    if session.get_bind().dialect.name == "sqlite":
+        found.append(column.between(prefix, prefix + "~"))
+    return found
+
+
 def _entries(session: Session, asked: Select[Any]) -> list[Entry]:
     columns = (
         EntryRow.seq,
@@ -220,16 +342,24 @@ def _entries(session: Session, asked: Select[Any]) -> list[Entry]:
 
 __all__ = [
     "Balance",
+    "Debt",
+    "Flow",
     "Page",
+    "Standing",
     "StatementLine",
     "Totals",
     "available",
     "balance",
     "balances",
+    "debts",
     "entries",
     "entry",
+    "flows",
+    "head",
+    "line",
     "order_story",
     "reservation",
+    "standing",
     "statement",
     "story",
     "totals",

@@ -221,6 +221,12 @@ def lines(connection: Connection, *, after: int = 0) -> Iterator[bytes]:
         after = rows[-1]["seq"]
 
 
+def line_at(connection: Connection, seq: int) -> bytes | None:
+    """The line of one entry in the export."""
+    row = _AFTER(connection, {"seq": seq - 1, "most": 1}).mappings().one_or_none()
+    return _line(dict(row)) if row is not None and row["seq"] == seq else None
+
+
 def _line(row: Mapping[str, Any]) -> bytes:
     entry = {**row, "id": row["key"], "seq": str(row["seq"])}
     return verify.line_of(entry, row["body"], digest=row["hash"]).encode() + b"\n"

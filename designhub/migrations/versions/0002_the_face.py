@@ -11,10 +11,16 @@ depends_on = None
 
 def upgrade() -> None:
     """Add them; nothing that is there changes."""
+    _book()
     _people()
     _designs()
     _printers()
     _router()
+
+
+def _book() -> None:
+    """Entries of one kind, newest first."""
+    op.create_index(op.f("book_entry_kind_index"), "book_entry", ["kind", "seq"])
 
 
 def _people() -> None:
