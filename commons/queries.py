@@ -90,12 +90,21 @@ class Flow:
 
 
 def balances(
-    session: Session, *, prefix: str = "", unit: str | None = None, most: int = 1_000
+    session: Session,
+    *,
+    prefix: str = "",
+    unit: str | None = None,
+    after: str = "",
+    most: int = 1_000,
 ) -> list[Balance]:
-    """Balances other than zero of the accounts that begin with `prefix`, by account and unit."""
+    """Balances other than zero of the accounts that begin with `prefix`, by account and unit.
+
+    after : only accounts that follow this one.
+    """
     asked = (
         select(BalanceRow.account, BalanceRow.unit, BalanceRow.amount)
-        .where(BalanceRow.amount != 0, *_begins(session, BalanceRow.account, prefix))
+        .where(BalanceRow.amount != 0, BalanceRow.account > after)
+        .where(*_begins(session, BalanceRow.account, prefix))
         .order_by(BalanceRow.account, BalanceRow.unit)
         .limit(most)
     )

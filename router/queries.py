@@ -153,6 +153,12 @@ def unfinished_of(session: Session, account_id: UUID) -> int:
     return session.scalar(asked) or 0
 
 
+def jobs_of(session: Session, order_id: UUID) -> list[UUID]:
+    """The jobs of one order, by copy; none for an order that there is not."""
+    asked = select(JobRow.id).where(JobRow.order_id == order_id).order_by(JobRow.copy)
+    return list(session.scalars(asked))
+
+
 def open_jobs(
     session: Session, printer_ids: Collection[UUID], *, most: int = 200
 ) -> list[tuple[JobRow, RunRow | None, int]]:

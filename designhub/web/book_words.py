@@ -1,28 +1,66 @@
-"""Entries of the open book in words for people. Pure; ids stay ids, for the book has no names."""
+"""Entries of the open book in words for people; ids stay ids, for the book has no names."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from commons.store import Entry
+from designhub.language import Lazy, _, lazy, ngettext
 from designhub.web import words
 
 SHORT = 8
 """Letters of an id that are shown; the entry itself has them all."""
+
+KINDS: Mapping[str, Lazy] = {
+    "reserve": lazy("Ordered"),
+    "event": lazy("Made and looked at"),
+    "post": lazy("Paid"),
+    "void": lazy("Not paid"),
+}
+"""What the journal can be narrowed to."""
+
+OUTCOMES: Mapping[str, Lazy] = {
+    "printed": lazy("a part"),
+    "rejected": lazy("rejected: waste"),
+    "failed": lazy("failed: waste"),
+    "cancelled": lazy("stopped: waste"),
+}
+"""What became of a try."""
+
+ACCOUNTS: Mapping[str, Lazy] = {
+    "adjust": lazy("found or missed when spools were weighed"),
+    "carriage": lazy("carried (less than nothing) or brought to them"),
+    "design": lazy("what designs received"),
+    "energy": lazy("energy that workshops gave to prints"),
+    "escrow": lazy("passed, and not in the hands of those who ordered"),
+    "goods": lazy("parts that were handed over"),
+    "lot": lazy("filament on spools"),
+    "member": lazy("what people paid (less than nothing) or received"),
+    "owed": lazy("owed for parts that passed, paid when they are handed over"),
+    "part": lazy("parts that are made and not handed over"),
+    "printer": lazy("hours that printers gave"),
+    "scrap": lazy("waste, failed prints, rejected parts"),
+    "supplier": lazy("where spools came from"),
+    "unexplained": lazy("mass that went in and did not come out"),
+    "work": lazy("work given (less than nothing) or received"),
+    "workshop": lazy("what workshops received"),
+    "world": lazy("the other side of what was made and used"),
+}
+"""What stands on the accounts of each kind."""
 
 
 def entry(written: Entry) -> str:
     """One entry as a sentence."""
     about: Mapping[str, str] = written.body.get("about", {})
     if written.kind == "policy":
-        return f"The book of {written.body.get('policy', {}).get('hub', 'this hub')} was opened"
+        hub = written.body.get("policy", {}).get("hub", "hub")
+        return _("The book of %(hub)s was opened", hub=hub)
     if written.kind == "reserve":
         return _reserved(written.body, about)
     if written.kind == "post":
-        return f"{_name(about, 'maker')} has the part: {_money(written.body['post'])} were paid"
+        paid = _money(written.body["post"])
+        return _("%(who)s has the part: %(paid)s were paid", who=_name(about, "maker"), paid=paid)
     if written.kind == "void":
-        void = written.body["void"]
-        free = f"{_money(void)} are free again" if void.get("amount", "0") != "0" else "no price"
-        return f"{_short(void['job'])} ended without payment, {free}{_why(written.body)}"
+        return _voided(written.body)
     return _event(written, about)
 
 
@@ -31,55 +69,122 @@ def short(name: str) -> str:
     return "/".join(_short(step) for step in name.split("/"))
 
 
+def account(name: str) -> str:
+    """What stands on an account, by the kind it is of; an unknown kind says nothing."""
+    known = ACCOUNTS.get(name.partition(":")[0])
+    return "" if known is None else str(known)
+
+
+def subjects(written: Entry) -> list[str]:
+    """The names that an entry can be found under, the wide ones: a run or a job is in its order."""
+    about: Mapping[str, str] = written.body.get("about", {})
+    wide = ("order", "workshop", "printer", "design", "source", "maker", "member", "lot")
+    return [about[kind] for kind in wide if kind in about]
+
+
 def _event(written: Entry, about: Mapping[str, str]) -> str:
     body, last = written.body, written.key.rpartition("/")[2]
     if any("corrects" in each for each in body.get("events", [])):
-        return f"Correction of an earlier entry{_why(body)}"
+        return _because(_("Correction of an earlier entry"), body)
     if "outcome" in body:
         return _run(body, about)
     if last == "rejected":
-        return f"The part of {_name(about, 'job')} was rejected and is scrap{_why(body)}"
+        said = _("The part of %(job)s was rejected and is scrap", job=_name(about, "job"))
+        return _because(said, body)
     if last == "passed":
-        return f"The part of {_name(about, 'job')} is good: its price is owed"
+        return _("The part of %(job)s is good: its price is owed", job=_name(about, "job"))
     if last == "added":
-        return f"{_name(about, 'workshop')} loaded a spool: {_sum(body, 'raise')}"
+        who, mass = _name(about, "workshop"), _sum(body, "raise")
+        return _("%(who)s loaded a spool: %(mass)s", who=who, mass=mass)
     if last.startswith("weighing:"):
-        more = _sum(body, "raise")
-        said = f"{more} more" if more != "nothing" else f"{_sum(body, 'lower')} less"
-        return f"A spool was weighed: {said} than written"
+        return _weighed(body)
     if last == "published":
-        return f"A version of {_name(about, 'design')} was published"
+        return _("A version of %(design)s was published", design=_name(about, "design"))
     if last == "forked":
-        return f"{_name(about, 'source')} was copied into {_name(about, 'design')}"
-    if about.get("member") and _sum(body, "work") != "nothing":
-        return f"{_name(about, 'member')} gave {_sum(body, 'work')} to {_name(about, 'design')}"
+        source, copy = _name(about, "source"), _name(about, "design")
+        return _("%(source)s was copied into %(copy)s", source=source, copy=copy)
+    if about.get("member") and _total(body, "work"):
+        given = {"who": _name(about, "member"), "time": _sum(body, "work")}
+        return _("%(who)s gave %(time)s to %(design)s", design=_name(about, "design"), **given)
     actions = sorted({str(each.get("action", "?")) for each in body.get("events", [])})
     return ", ".join(actions) or written.kind
 
 
 def _run(body: Mapping[str, Any], about: Mapping[str, str]) -> str:
-    printer, took = _name(about, "printer"), _sum(body, "consume", unit="mg")
-    power, time = _sum(body, "consume", unit="mWh"), _sum(body, "use")
-    outcome = {
-        "printed": "printed a part",
-        "failed": "failed at a part",
-        "cancelled": "stopped at a part",
-    }.get(str(body["outcome"]), str(body["outcome"]))
-    return f"{printer} {outcome}: it took {took} of filament, {power} and {time}"
+    took = {
+        "printer": _name(about, "printer"),
+        "mass": _sum(body, "consume", unit="mg"),
+        "energy": _sum(body, "consume", unit="mWh"),
+        "time": _sum(body, "use"),
+    }
+    if body["outcome"] == "printed":
+        return _(
+            "%(printer)s printed a part: it took %(mass)s of filament, %(energy)s and %(time)s",
+            **took,
+        )
+    if body["outcome"] == "failed":
+        return _(
+            "%(printer)s failed at a part: it took %(mass)s of filament, %(energy)s and %(time)s",
+            **took,
+        )
+    return _(
+        "%(printer)s stopped at a part: it took %(mass)s of filament, %(energy)s and %(time)s",
+        **took,
+    )
 
 
 def _reserved(body: Mapping[str, Any], about: Mapping[str, str]) -> str:
     reserve = body["reserve"]
-    jobs = words.count(int(reserve["jobs"]), "copy", "copies")
-    return f"{_name(about, 'maker')} ordered {jobs}: {_money(reserve)} are set aside"
+    return ngettext(
+        "%(who)s ordered %(n)s copy: %(price)s are set aside",
+        "%(who)s ordered %(n)s copies: %(price)s are set aside",
+        int(reserve["jobs"]),
+        who=_name(about, "maker"),
+        price=_money(reserve),
+    )
+
+
+def _voided(body: Mapping[str, Any]) -> str:
+    void = body["void"]
+    job = _short(void["job"])
+    if void.get("amount", "0") == "0":
+        return _because(_("%(job)s ended without payment, it had no price", job=job), body)
+    price = _money(void)
+    said = _("%(job)s ended without payment, %(price)s are free again", job=job, price=price)
+    return _because(said, body)
+
+
+def _weighed(body: Mapping[str, Any]) -> str:
+    if _total(body, "raise"):
+        more = _sum(body, "raise")
+        return _("A spool was weighed: %(mass)s more than written", mass=more)
+    less = _sum(body, "lower")
+    return _("A spool was weighed: %(mass)s less than written", mass=less)
+
+
+def _because(said: str, body: Mapping[str, Any]) -> str:
+    if not body.get("reason"):
+        return said
+    return _("%(what)s: %(reason)s", what=said, reason=body["reason"])
 
 
 def _money(part: Mapping[str, str]) -> str:
     return words.amount(int(part["amount"]), part["unit"])
 
 
+def _total(body: Mapping[str, Any], action: str) -> int:
+    return _measured(body, action)[0]
+
+
 def _sum(body: Mapping[str, Any], action: str, *, unit: str | None = None) -> str:
     """What all events of one action come to, in the first unit they have (or in `unit`)."""
+    total, found = _measured(body, action, unit=unit)
+    return words.amount(total, found) if found and total else _("nothing")
+
+
+def _measured(
+    body: Mapping[str, Any], action: str, *, unit: str | None = None
+) -> tuple[int, str | None]:
     total, found = 0, unit
     for each in body.get("events", []):
         measure = each.get("resourceQuantity") or each.get("effortQuantity")
@@ -88,11 +193,7 @@ def _sum(body: Mapping[str, Any], action: str, *, unit: str | None = None) -> st
         found = found or measure["hasUnit"]
         if measure["hasUnit"] == found:
             total += int(measure["hasNumericalValue"])
-    return words.amount(total, found) if found and total else "nothing"
-
-
-def _why(body: Mapping[str, Any]) -> str:
-    return f": {body['reason']}" if body.get("reason") else ""
+    return total, found
 
 
 def _name(about: Mapping[str, str], kind: str) -> str:

@@ -84,9 +84,7 @@ def bars(
         series=tuple(series),
         slots=tuple(slots),
         bars=tuple(_bars(series, len(slots), top)),
-        lines=tuple(
-            Mark(_y(value, top), say(value)) for value in range(0, top + 1, step)
-        ),
+        lines=tuple(Mark(_y(value, top), say(value)) for value in range(0, top + 1, step)),
         below=tuple(_below(slots)),
         say=say,
     )

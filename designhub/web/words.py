@@ -6,10 +6,10 @@ in all.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from basis.errors import Invalid
-from designhub.language import _, ngettext, spoken
+from designhub.language import _, lazy, ngettext, spoken
 
 NO_BREAK = "\u00a0"
 """Between a figure and its unit, so that no line ends there."""
@@ -20,6 +20,11 @@ EXPONENTS: Mapping[str, int] = {
     **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
 }
 """Digits after the point of currencies that do not have two (ISO 4217)."""
+
+MONTHS = (
+    *(lazy("Jan"), lazy("Feb"), lazy("Mar"), lazy("Apr"), lazy("May"), lazy("Jun")),
+    *(lazy("Jul"), lazy("Aug"), lazy("Sep"), lazy("Oct"), lazy("Nov"), lazy("Dec")),
+)
 
 AMOUNT = re.compile(r"([0-9]{1,12})(?:[.,]([0-9]{1,6}))?")
 
@@ -160,6 +165,16 @@ def moment(at: datetime | None) -> str:
     """`2026-03-01 18:00 UTC`, the same in every language, or `never`. A page says it by `ui.when`,
     which a browser turns into the reader's own zone."""
     return _("never") if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def day(at: date) -> str:
+    """A day of this year: `3 Mar`."""
+    return _("%(day)s %(month)s", day=at.day, month=MONTHS[at.month - 1])
+
+
+def month(at: date) -> str:
+    """`Mar 2026`."""
+    return _("%(month)s %(year)s", month=MONTHS[at.month - 1], year=at.year)
 
 
 def ago(at: datetime | None, now: datetime) -> str:

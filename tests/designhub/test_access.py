@@ -138,6 +138,10 @@ PAGES = {
     "/workshops/{workshop}/connect/{agent}": (302, 403, 403, 404, 404),  # no such code
     "/workshops/{workshop}": (200, 200, 200, 200, 200),
     "/book": (200, 200, 200, 200, 200),
+    "/book/balances": (200, 200, 200, 200, 200),
+    "/book/check": (200, 200, 200, 200, 200),
+    "/book/entries/1": (200, 200, 200, 200, 200),
+    "/book/orders/{order}": (200, 200, 200, 200, 200),
     "/book/entries.jsonl": (200, 200, 200, 200, 200),
     "/book/verify.py": (200, 200, 200, 200, 200),
     "/docs/api": (200, 200, 200, 200, 200),
@@ -219,6 +223,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "{link_id}": "{printer}",
         "{enrolment_id}": "{agent}",  # nor a code an agent's
         "{agent_id}": "{agent}",
+        "{seq}": "1",
         "/workshops/{slug}": "/workshops/{workshop}",
         "/{owner}/{slug}": "/owner/{slug}",
     }
@@ -254,6 +259,7 @@ def test_a_private_design_shows_nowhere_else(place: Place) -> None:
         "/workshops/{workshop}",
         "/book",
     ]
+    public += ["/book/orders/{order}", "/book/entries/2", "/book/balances"]
     public += ["/book/entries.jsonl", "/api/v1/designs", f"/api/v1/designs?q={SECRET}"]
     public += ["/owner/{slug}", "/api/v1/workshops/{workshop}", "/api/v1/book/entries"]
     for template in public:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
@@ -143,6 +144,11 @@ def addresses(hub: OpenHub, shop: Shop, job: object) -> dict[str, str]:
         "book": "/book",
         "about": "/about",
         "api": "/docs/api",
+        "book, one name": f"/book?about=workshop:{shop.workshop}",
+        "balances": "/book/balances",
+        "check": "/book/check",
+        "entry": "/book/entries/2",
+        "order in the book": f"/book/orders/{UUID(str(order))}",
         "errors": "/docs/errors",
         "sign-in": "/sign-in",
         "sign-up": "/sign-up",
@@ -474,7 +480,7 @@ def test_the_book_is_read_page_by_page(hub: OpenHub, shop: Shop) -> None:
     seqs = [int(each) for each in re.findall(r'<li value="(\d+)">', page)]
     more = [int(each) for each in re.findall(r'<li value="(\d+)">', client.get(older).text)]
     assert seqs == list(range(seqs[0], seqs[0] - 50, -1)) and more[0] == seqs[-1] - 1
-    assert "lot:" in client.get("/book?account=lot:").text
+    assert "lot:" in client.get("/book/balances?account=lot:").text
     assert client.get("/book?before=x").status_code == 422
 
 
