@@ -476,7 +476,7 @@ def test_the_book_is_read_page_by_page(hub: OpenHub, shop: Shop) -> None:
         hub.ordered(shop)
     client = hub.client()
     page = client.get("/book").text
-    older = re.findall(r'href="(/book\?before=\d+)"', page)[0]
+    older = re.findall(r'href="(/book\?before=\d+)#entries"', page)[0]
     seqs = [int(each) for each in re.findall(r'<li value="(\d+)">', page)]
     more = [int(each) for each in re.findall(r'<li value="(\d+)">', client.get(older).text)]
     assert seqs == list(range(seqs[0], seqs[0] - 50, -1)) and more[0] == seqs[-1] - 1
