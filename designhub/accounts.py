@@ -221,6 +221,11 @@ def close(session: Session, account_id: UUID, *, now: datetime) -> None:
     links.take_back(session, account_id, *LinkKind, now=now)
 
 
+def reopen(session: Session, account_id: UUID) -> None:
+    """Let somebody sign in again whose account was closed; they have a new password already."""
+    session.get_one(AccountRow, account_id).closed_at = None
+
+
 def plain_text(text: str, *, most: int, lines: bool = False) -> str:
     """What somebody typed, without the characters that nobody sees: some turn other text round."""
     kept = (

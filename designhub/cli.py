@@ -16,7 +16,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Run a hub": {
         "serve": ("serve", "Serve pages, API and git, with the side work beside it."),
         "worker": ("serve", "Run only the side work: measuring and slicing."),
-        "user": ("people", "Make accounts, on the hub's own machine."),
+        "user": ("people", "Make accounts and invite, on the hub's own machine."),
         "token": ("people", "Make tokens, on the hub's own machine."),
         "backup": ("backup", "Write all that a hub keeps into one file, while it runs."),
         "restore": ("backup", "Bring a backup back into an empty data folder."),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from basis import clock
 from basis.errors import NotFound
+from designhub import accounts, letters
 from designhub.auth import Scope, create_account, create_token
 from designhub.commands.common import json_option, note, put, put_json
 from designhub.commands.local import at_home, data_option, settings_with
@@ -36,14 +37,7 @@ def add_user(
     designhub user add ada --generate
     echo "$PASSWORD" | designhub user add ada --password-stdin --operator
     """
-    if password_stdin and generate:
-        raise click.UsageError("--password-stdin and --generate exclude each other")
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif generate:
-        password = secrets.token_urlsafe(15)
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = _new_password(password_stdin, generate)
     database = at_home(settings_with(data))
     with database.writing() as session:
         create_account(session, name=name, password=password, operator=operator, now=clock.now())
@@ -51,6 +45,66 @@ def add_user(
     note(f"{name} may sign in now.")
     if generate:
         put(password)
+
+
+@user.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--generate", is_flag=True, help="Make a password up and print it.")
+@data_option
+def set_password(name: str, password_stdin: bool, generate: bool, data: Path | None) -> None:
+    """Set another password for NAME, who forgot it; a closed account is opened by it.
+
+    They are signed out everywhere; their tokens stay.
+
+    \b
+    designhub user password ada --generate
+    """
+    password = _new_password(password_stdin, generate)
+    database = at_home(settings_with(data))
+    with database.writing() as session:
+        owner = session.scalar(select(AccountRow.id).where(AccountRow.name == name))
+        if owner is None:
+            raise NotFound(f"there is no account {name!r}: designhub user add {name}")
+        accounts.change_password(session, owner, password, now=clock.now())
+        accounts.reopen(session, owner)
+    database.close()
+    note(f"{name} signs in with the new password from now on.")
+    if generate:
+        put(password)
+
+
+@user.command("invite")
+@click.option("--for", "whom", default="", metavar="TEXT", help="For whom, as you will see it.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="It lasts.")
+@data_option
+def invite(whom: str, days: int, data: Path | None) -> None:
+    """Make a link with which one person makes one account.
+
+    It needs DESIGNHUB_REGISTRATION=invitation, here and where the hub runs.
+
+    \b
+    designhub user invite --for "Grace, from the workshop on Monday" --days 3
+    """
+    settings = settings_with(data)
+    database = at_home(settings)
+    with database.writing() as session:
+        _row, secret = accounts.invite(
+            session, settings, by=None, note=whom, days=days, now=clock.now()
+        )
+    database.close()
+    note(f"It works once, for {days} days, and is shown this once.")
+    put(letters.link_to(settings, "/sign-up", "invitation", secret))
+
+
+def _new_password(from_stdin: bool, generate: bool) -> str:
+    if from_stdin and generate:
+        raise click.UsageError("--password-stdin and --generate exclude each other")
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if generate:
+        return secrets.token_urlsafe(15)
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 @click.group()
