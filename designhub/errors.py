@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -22,6 +22,7 @@ from basis.errors import (
     TooMany,
     Unavailable,
 )
+from designhub.web import error_words
 
 STATUS: Mapping[type[HubError], int] = {
     Invalid: 422,
@@ -104,7 +105,16 @@ def _explain_bug(error: Exception) -> ResponseReturnValue:
 
 def _answer(status: int, code: str, detail: str) -> Response:
     if wants_page():
-        page = render_template("error.html", status=status, code=code, detail=detail)
+        page = render_template(
+            "error.html",
+            status=status,
+            code=code,
+            detail=detail,
+            said=error_words.of_status(status),
+            back=request.full_path.rstrip("?") if request.method == "GET" else "/",
+            contact=current_app.extensions["designhub"].settings.operator_contact,
+            request_id=g.get("request_id", "-"),
+        )
         return Response(page, status, content_type="text/html; charset=utf-8")
     body = {"type": f"/docs/errors#{code}", "title": code, "status": status, "detail": detail}
     answer = jsonify(body)

@@ -94,6 +94,8 @@ def place(hub: OpenHub) -> Place:
 
 
 PAGES = {
+    "/owner": (200, 200, 200, 200, 200),
+    "/me/notices": (302, 200, 200, 200, 200),
     # visitor, stranger, maker, owner, operator
     "/me": (302, 200, 200, 200, 200),
     "/me/password": (302, 200, 200, 200, 200),
@@ -153,6 +155,7 @@ BUTTONS = {
     "/designs/new": (401, 422, 422, 422, 422),
     "/owner/{slug}/settings": (401, 404, 404, 422, 404),
     "/owner/{slug}/upload": (401, 404, 404, 422, 404),
+    "/me/notices/read": (401, 303, 303, 303, 303),
     "/me": (401, 303, 303, 303, 303),
     "/me/mail": (401, 422, 422, 422, 422),
     "/me/password": (401, 422, 422, 422, 422),
@@ -226,6 +229,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "{seq}": "1",
         "/workshops/{slug}": "/workshops/{workshop}",
         "/{owner}/{slug}": "/owner/{slug}",
+        "/{owner}": "/owner",
     }
     elsewhere = {"/sign-in", "/sign-up", "/sign-out", "/jobs/{job}/{word}", "/language/{code}"}
     elsewhere.add("/static/built/{name}")
