@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, or_, select, union_all
+from sqlalchemy import func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from printers.models import PrinterRow, WorkshopRow
@@ -75,9 +75,7 @@ def _of(account_id: UUID, *, since: datetime) -> Any:
     )
 
 
-def _happenings(
-    what: Collection[str], account_id: UUID, *, since: datetime, as_maker: bool
-) -> Select[Any]:
+def _happenings(what: Collection[str], account_id: UUID, *, since: datetime, as_maker: bool) -> Any:
     return (
         select(
             HappeningRow.id,
