@@ -184,7 +184,7 @@ def _created_with(
     design = _created(slug)
     try:
         upload.commit(design, files, base=None, message="First version")
-    except HubError:
+    except (HubError, OSError):
         with hub.database.writing() as session:
             catalogue.forget(session, session.get_one(DesignRow, design.id))
         hub.store.discard(design.id)
