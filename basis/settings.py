@@ -4,6 +4,7 @@ Every field may be given as `DESIGNHUB_<NAME>` in the environment, which nothing
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -14,6 +15,8 @@ from basis.errors import Invalid
 PREFIX = "DESIGNHUB_"
 AGENT_PREFIX = "DESIGNHUB_AGENT_"
 """Variables of the agent, which reads its own; the hub passes over them."""
+
+TILES = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9/{}._~%?=&@-]*")
 
 CLIENT_VARIABLES = frozenset({f"{PREFIX}URL", f"{PREFIX}TOKEN"})
 """Which hub the commands speak to, and as whom; the hub passes over them too."""
@@ -51,6 +54,16 @@ def one_line(text: str) -> str:
 def folder(text: str) -> Path:
     """A folder's path; relative ones are taken from where the hub was started."""
     return Path(text).expanduser().absolute()
+
+
+def tiles(text: str) -> str:
+    """Address of square map pictures, with `{z}`, `{x}` and `{y}` in its path. It enters a header,
+    so it holds no space, quote, comma or semicolon."""
+    if text and not TILES.fullmatch(text):
+        raise ValueError("expected an address such as https://tiles.example/{z}/{x}/{y}.png")
+    if text and not all(each in text for each in ("{z}", "{x}", "{y}")):
+        raise ValueError("the address lacks {z}, {x} or {y}")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +183,13 @@ class Settings:
 
     slicer_wall_s: int = setting(parse=int, default=600, low=10, high=7_200)
     """Longest a slicer may take for one job."""
+
+    tile_url: str = setting(parse=tiles, default="")
+    """Map pictures of streets under the hub's own map, e.g. `https://tiles.example/{z}/{x}/{y}.png`.
+    Readers' browsers ask that host. Empty: the map contacts nobody."""
+
+    tile_credit: str = setting(parse=str, default="")
+    """Whose map pictures those are, written on the map."""
 
     log_level: str = setting(
         parse=str, default="info", choices=("debug", "info", "warning", "error")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
@@ -26,11 +27,14 @@ from designs.models import DesignRow
 MOST_BODY_BYTES = 4 << 20
 """Of a form or a JSON body; git's own transfers have their own limits."""
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:{tiles};"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may load: everything from this hub, and map pictures of the host that its operator
+chose, if they did."""
+
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -64,7 +68,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     logs.install(app)
     errors.install(app)
     app.before_request(_check_address)
-    app.after_request(_harden)
+    app.after_request(_hardened(settings))
     for module in (people, designs, quotes, jobs, workshops, agents, book, downloads, pages):
         app.register_blueprint(module.bp)
     app.register_blueprint(_git(hub))
@@ -108,10 +112,18 @@ def _check_address() -> None:
         raise Invalid("the address holds a NUL character; no name or number here does")
 
 
-def _harden(response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+def _hardened(settings: Settings) -> Callable[[Response], Response]:
+    """What puts the security headers on every answer."""
+    address = urlsplit(settings.tile_url)
+    tiles = f" {address.scheme}://{address.netloc}" if settings.tile_url else ""
+    headers = {"Content-Security-Policy": POLICY.format(tiles=tiles), **SECURITY_HEADERS}
+
+    def harden(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return harden
 
 
 def _healthz() -> ResponseReturnValue:

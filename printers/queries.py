@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotFound
@@ -150,6 +150,44 @@ def whereabouts(session: Session, *, most: int) -> list[tuple[str, str, str]]:
         .limit(most)
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkshopPlace:
+    """Where a workshop is, and how much stands there."""
+
+    slug: str
+    title: str
+    place: str
+    lat_udeg: int
+    lon_udeg: int
+    printers: int
+
+
+def workshop_places(session: Session, *, most: int) -> list[WorkshopPlace]:
+    """All workshops, those with the most printers first: one statement."""
+    printers = func.count(PrinterRow.id)
+    rows = session.execute(
+        select(
+            WorkshopRow.slug,
+            WorkshopRow.title,
+            WorkshopRow.place,
+            WorkshopRow.lat_udeg,
+            WorkshopRow.lon_udeg,
+            printers,
+        )
+        .outerjoin(
+            PrinterRow,
+            (PrinterRow.workshop_id == WorkshopRow.id) & PrinterRow.removed_at.is_(None),
+        )
+        .group_by(WorkshopRow.id)
+        .order_by(printers.desc(), WorkshopRow.slug)
+        .limit(most)
+    )
+    return [
+        WorkshopPlace(slug=slug, title=title, place=place, lat_udeg=lat, lon_udeg=lon, printers=n)
+        for slug, title, place, lat, lon, n in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

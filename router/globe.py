@@ -127,6 +127,15 @@ def nearest_city(lat_udeg: int, lon_udeg: int) -> Place:
     return _place(_cities()[int(nearness.argmax())])
 
 
+def cities_in(*, west: float, south: float, east: float, north: float, most: int) -> list["City"]:
+    """The largest cities in a box of degrees, the largest first. A box whose west lies east of its
+    east goes over the line of dates."""
+    lat, lon = _city_degrees()
+    along = (lon >= west) & (lon <= east) if west <= east else (lon >= west) | (lon <= east)
+    inside = np.flatnonzero(along & (lat >= south) & (lat <= north))[:most]
+    return [_cities()[int(each)] for each in inside]
+
+
 City = tuple[str, int, int, str, str, int]
 
 
@@ -186,6 +195,13 @@ def _known_cities() -> Iterable[Any]:
 def _city_vectors() -> NDArray[np.float64]:
     """Each city on the unit sphere, (n, 3)."""
     return np.asarray([unit_vector(city[1], city[2]) for city in _cities()])
+
+
+@lru_cache(maxsize=1)
+def _city_degrees() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Latitude and longitude of each city."""
+    lat, lon = (np.array([city[axis] for city in _cities()]) / 1e6 for axis in (1, 2))
+    return lat, lon
 
 
 def _place(city: City) -> Place:

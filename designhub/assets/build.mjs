@@ -11,31 +11,45 @@ const PACKED = /\.(js|css|json)$/;
 
 await rm(BUILT, { recursive: true, force: true });
 await mkdir(BUILT, { recursive: true });
-const { metafile } = await build({
-  absWorkingDir: HERE,
-  entryPoints: ["hub.js", "../static/hub.css"],
-  outdir: BUILT,
-  entryNames: "[name]-[hash]",
-  chunkNames: "[name]-[hash]",
-  assetNames: "[name]-[hash]",
-  bundle: true,
-  splitting: true,
-  format: "esm",
-  target: ["chrome109", "firefox115", "safari16.4"],
-  minify: true,
-  charset: "utf8",
-  legalComments: "none",
-  loader: { ".json": "file" },
-  logLevel: "warning",
-  metafile: true,
-});
-
 const manifest = {};
-for (const [path, made] of Object.entries(metafile.outputs)) {
-  const name = path.split("/").at(-1);
-  const source = made.entryPoint ?? Object.keys(made.inputs)[0];
-  if (source) manifest[source.split("/").at(-1)] = name;
+const inputs = new Set();
+// Loaded when somebody asks for them; each is whole, so that it waits for no further file.
+await bundle(["map.js", "viewer.js"]);
+await bundle(["hub.js", "../static/hub.css"]);
+
+async function bundle(entryPoints) {
+  const { metafile } = await build({
+    absWorkingDir: HERE,
+    entryPoints,
+    outdir: BUILT,
+    entryNames: "[name]-[hash]",
+    assetNames: "[name]-[hash]",
+    bundle: true,
+    format: "esm",
+    target: ["chrome109", "firefox115", "safari16.4"],
+    minify: true,
+    charset: "utf8",
+    legalComments: "none",
+    loader: { ".json": "file" },
+    plugins: [{ name: "built before", setup: takeBuilt }],
+    logLevel: "warning",
+    metafile: true,
+  });
+  Object.keys(metafile.inputs).forEach((input) => inputs.add(input));
+  for (const [path, made] of Object.entries(metafile.outputs)) {
+    const source = made.entryPoint ?? Object.keys(made.inputs)[0];
+    manifest[source.split("/").at(-1)] = path.split("/").at(-1);
+  }
 }
+
+// `import("../map.js")` finds the file that was built of it.
+function takeBuilt(step) {
+  step.onResolve({ filter: /^\.\.\/(map|viewer)\.js$/ }, ({ path }) => ({
+    path: `./${manifest[path.slice(3)]}`,
+    external: true,
+  }));
+}
+
 await writeFile(`${BUILT}licences.txt`, await licences());
 for (const name of await readdir(BUILT)) {
   if (PACKED.test(name)) {
@@ -47,7 +61,7 @@ await writeFile(`${BUILT}manifest.json`, JSON.stringify(manifest, null, 1) + "\n
 // The licence of every library whose code or data stands in a bundle, word for word.
 async function licences() {
   const used = new Set();
-  for (const input of Object.keys(metafile.inputs)) {
+  for (const input of inputs) {
     const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (found) used.add(found[1]);
   }

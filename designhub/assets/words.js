@@ -1,12 +1,12 @@
 // What script says to people. Messages are English; in another language the hub gives them once.
-// `/words/<code>.json` has each sentence that stands in designhub/web/script_words.py.
+// `/static/words/<code>.json` has each sentence that stands in designhub/web/script_words.py.
 
 let known = {};
 const code = document.documentElement.lang;
 
 export const ready =
   code && code !== "en"
-    ? fetch(`/words/${code}.json`)
+    ? fetch(`/static/words/${code}.json`)
         .then((answer) => (answer.ok ? answer.json() : {}))
         .then((words) => { known = words; })
         .catch(() => {}) // English is better than nothing
@@ -14,7 +14,9 @@ export const ready =
 
 /** A message in the language of the page, its %(name)s filled in. */
 export function say(message, values = {}) {
-  return (known[message] ?? message).replace(/%\((\w+)\)s/g, (_, name) => String(values[name]));
+  return (known[message] ?? message).replace(/%(?:\((\w+)\)s|%)/g, (found, name) =>
+    found === "%%" ? "%" : String(values[name]),
+  );
 }
 
 let status;

@@ -1,15 +1,14 @@
-"""Looking at a design in one of its versions, and the pictures of parts."""
+"""Looking at a design in one of its versions."""
 
 import re
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, redirect, render_template, request, send_file
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from basis.errors import HubError, NotFound
+from basis.errors import HubError
 from designhub import access
-from designhub.auth import Caller
 from designhub.hub import Hub, base_url, this_hub
 from designhub.web import design_words
 from designhub.web.design_words import ShownPart
@@ -25,8 +24,6 @@ MOST_ROOT_FILES = 1_000
 LOOK_AGAIN_S = 5
 SPDX_ID = re.compile(r"(?!LicenseRef-)[A-Za-z0-9.+-]+")
 """One licence that spdx.org has a page of."""
-PICTURE_S = 3_600
-"""How long anybody may keep a public picture; a design may become private meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +81,6 @@ def events(owner: str, slug: str) -> ResponseReturnValue:
     with this_hub().database.reading() as session:
         access.design(session, viewer(), owner=owner, name=slug)
     return Response("", 503, {"Retry-After": str(LOOK_AGAIN_S)}, mimetype="text/plain")
-
-
-@bp.get("/parts/<int:part_id>.png")
-def picture(part_id: int) -> ResponseReturnValue:
-    """The picture of a part; of a private design for its owner, and for who has to make it."""
-    hub = this_hub()
-    with hub.database.reading() as session:
-        part, _, design = queries.part(session, part_id)
-        public = design.visibility is Visibility.PUBLIC
-        caller: Caller | None = None if public else viewer()
-        hidden = not access.may_look(session, caller, part_id, design)
-    sha256 = part.mesh.picture_sha256
-    if hidden or sha256 is None:
-        raise NotFound(f"there is no picture of part {part_id}")
-    answer = send_file(hub.blobs.path(sha256), mimetype="image/png", conditional=True, etag=sha256)
-    keep = f"public, max-age={PICTURE_S}" if public else "private, no-cache"
-    answer.headers["Cache-Control"] = keep
-    return answer
 
 
 def version_word(refs: list[RefRow], version: VersionRow) -> str:

@@ -1,5 +1,6 @@
 """Who may see and do what: every page and API call, by role, for a private design and an order."""
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,6 +21,7 @@ from tests.support.hubs import Client, OpenHub
 
 ROLES = ("visitor", "stranger", "maker", "owner", "operator")
 SECRET = "Zwergenlampe"
+GLB = b"glTF and a model"
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
 
@@ -60,10 +62,13 @@ def place(hub: OpenHub) -> Place:
     hub.account("operator", operator=True)
     job = hub.ordered(shop)[0]
     picture = hub.hub.blobs.put([PNG], most_bytes=1_000)
+    model = hub.hub.blobs.put([gzip.compress(GLB, mtime=0)], most_bytes=1_000)
     with hub.hub.database.writing() as session:
         part = session.get_one(PartRow, shop.part.part_id)
         session.execute(
-            update(MeshRow).where(MeshRow.id == part.mesh_id).values(picture_sha256=picture.sha256)
+            update(MeshRow)
+            .where(MeshRow.id == part.mesh_id)
+            .values(picture_sha256=picture.sha256, glb_sha256=model.sha256)
         )
         version = session.get_one(VersionRow, part.version_id)
         session.add(
@@ -121,6 +126,7 @@ PAGES = {
     "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
     "/parts/{part}.png": (404, 404, 404, 200, 200),  # the operator speaks for every workshop
     "/parts/{part}.stl": (404, 404, 404, 200, 404),
+    "/parts/{part}.glb": (404, 404, 404, 200, 200),
     "/make/{part}": (404, 404, 404, 200, 404),
     "/places": (200, 200, 200, 200, 200),
     "/quotes/{quote}": (404, 404, 404, 404, 404),  # the design became private meanwhile
@@ -148,6 +154,9 @@ PAGES = {
     "/book/verify.py": (200, 200, 200, 200, 200),
     "/docs/api": (200, 200, 200, 200, 200),
     "/docs/errors": (200, 200, 200, 200, 200),
+    "/map/places.json": (200, 200, 200, 200, 200),
+    "/map/places?bbox=10,59,11,60": (200, 200, 200, 200, 200),
+    "/style/part.glb": (200, 200, 200, 200, 200),
     "/style": (200, 200, 200, 200, 200),
 }
 
@@ -232,7 +241,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
         "/{owner}": "/owner",
     }
     elsewhere = {"/sign-in", "/sign-up", "/sign-out", "/jobs/{job}/{word}", "/language/{code}"}
-    elsewhere.add("/static/built/{name}")
+    elsewhere |= {"/static/built/{name}", "/static/words/{code}.json", "/map/places"}
     elsewhere.add("/me/sign-out-everywhere")  # test_people
     # test_files: by role, in a repository
     elsewhere |= {
@@ -279,7 +288,7 @@ def test_a_private_design_shows_nowhere_else(place: Place) -> None:
 def test_a_removed_design_is_gone_for_its_owner_too(place: Place) -> None:
     with place.hub.hub.database.writing() as session:
         session.execute(update(DesignRow).values(deleted_at=NOW))
-    for template in ("/owner/{slug}", "/parts/{part}.png", "/make/{part}"):
+    for template in ("/owner/{slug}", "/parts/{part}.png", "/parts/{part}.glb", "/make/{part}"):
         assert place.clients["owner"].get(place.path(template)).status_code == 404
 
 
@@ -326,6 +335,30 @@ def test_pictures_are_kept_by_strangers_only_when_public(place: Place) -> None:
         path, headers={"If-None-Match": public.headers["ETag"]}, buffered=True
     )
     assert again.status_code == 304
+
+
+def test_models_are_for_whom_the_picture_is(place: Place) -> None:
+    path = place.path("/parts/{part}.glb")
+    packed = place.clients["owner"].flask.get(
+        path, headers={"Accept-Encoding": "gzip"}, buffered=True
+    )
+    plain = place.clients["owner"].get(path)
+    assert gzip.decompress(packed.data) == plain.data == GLB
+    for answer in (packed, plain):
+        assert answer.content_type == "model/gltf-binary"
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert "Accept-Encoding" in answer.vary
+    again = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
+    assert place.clients["owner"].flask.get(path, headers=again, buffered=True).status_code == 304
+    with place.hub.hub.database.writing() as session:
+        session.execute(update(DesignRow).values(visibility=Visibility.PUBLIC))
+    public = place.clients["visitor"].get(path)
+    assert public.headers["Cache-Control"].startswith("public, max-age=")
+    assert public.vary.to_header() == "Accept-Encoding"
+    for unmade in ("", None):
+        with place.hub.hub.database.writing() as session:
+            session.execute(update(MeshRow).values(glb_sha256=unmade))
+        assert place.clients["visitor"].get(path).status_code == 404
 
 
 def test_the_queue_is_for_the_workshop(place: Place) -> None:

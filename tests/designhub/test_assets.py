@@ -64,6 +64,6 @@ def test_pages_name_what_was_built_and_no_other_host(hub: OpenHub) -> None:
 
 def test_every_bundled_library_is_named_with_its_licence(hub: OpenHub) -> None:
     text = hub.client().get("/static/built/licences.txt").text
-    for library in ("htmx.org",):
+    for library in ("d3-geo", "htmx.org", "three", "topojson-client", "world-atlas"):
         assert re.search(rf"^{re.escape(library)} [0-9.]+, \S+", text, re.MULTILINE), library
     assert "Permission to use" in text

@@ -13,6 +13,7 @@ export function install(root) {
   each(root, "[data-map], [data-map-from]", (element) => {
     if (known.has(element)) return;
     known.add(element);
+    element.hidden = false;
     near.observe(element);
   });
 }
