@@ -210,7 +210,8 @@ def size_of_result(folder: Path, name: str) -> int:
 
 def python_paths() -> tuple[Path, ...]:
     """What a child running our own interpreter must see, for `read_only`."""
-    places = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
+    named = {Path(sys.prefix), Path(sys.base_prefix)}  # as its own paths say, links and all
+    places = named | {place.resolve() for place in named}
     return tuple(sorted(place for place in places if not place.is_relative_to("/usr")))
 
 

@@ -204,6 +204,26 @@ def test_it_has_no_network(tmp_path: Path) -> None:
 
 
 @boxed
+def test_an_environment_behind_a_link_runs_in_it(tmp_path: Path) -> None:
+    (tmp_path / "env").symlink_to(sys.prefix)
+    (tmp_path / "job").mkdir()
+    code = (
+        "import sys; from pathlib import Path; from basis.jail import *\n"
+        "ended = run([sys.executable, '-I', '-c', 'print(7)'], folder=Path(sys.argv[1]),"
+        " limits=Limits(memory_bytes=10**9, cpu_s=10, wall_s=20, file_bytes=10**6),"
+        " read_only=python_paths())\n"
+        "print(ended)"
+    )
+    done = subprocess.run(
+        [tmp_path / "env" / "bin" / "python", "-c", code, tmp_path / "job"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "stdout=b'7\\n'" in done.stdout, done.stdout + done.stderr
+
+
+@boxed
 def test_it_sees_only_the_system_and_what_it_is_given(tmp_path: Path) -> None:
     for name in ("job", "given", "secret"):
         (tmp_path / name).mkdir()

@@ -1,0 +1,118 @@
+"""Every page in a real browser: on a phone and at a desk, light and dark. Nobody is kept out by it,
+nothing is wider than its window, no other host is asked; its pictures are kept to be looked at."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser
+
+from basis.settings import Settings
+from designhub.app import create_app
+from tests.browser.world import WORKSHOP, World, world
+from tests.support.browsers import DESKTOP, PHONE, Tab, tab
+from tests.support.hubs import PASSWORD
+
+DESIGN = "ada/hinge-box"
+ELSEWHERE = {
+    "/language/<code>": "test_the_reader_chooses_the_language",
+    "/sign-out": "a button",
+}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One world for all walks; nobody changes anything in it."""
+    with world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@dataclass
+class Walk:
+    """Somebody who opens pages, and all that is wrong with them."""
+
+    tab: Tab
+    who: str
+    faults: list[str] = field(default_factory=list)
+
+    def visit(self, path: str, *, status: int = 200) -> None:
+        """Look at one page four ways; a file is only fetched."""
+        answer = self.tab.page.request.get(self.tab.base + path)
+        if answer.status != status:
+            self.faults.append(f"{path} for {self.who}: {answer.status}")
+            return
+        if not answer.headers["content-type"].startswith("text/html"):
+            return
+        self.tab.open(path)
+        name = re.sub(r"[^a-z0-9]+", "-", f"{path}-{self.who}".lower()).strip("-")
+        for scheme in ("light", "dark"):
+            self.tab.page.emulate_media(color_scheme=scheme)
+            self.faults += [f"{path} {scheme}: {fault}" for fault in self.tab.barriers()]
+            for label, (width, height) in (("desktop", DESKTOP), ("phone", PHONE)):
+                self.tab.page.set_viewport_size({"width": width, "height": height})
+                self.tab.picture(f"{name}-{label}-{scheme}")
+        self.tab.page.set_viewport_size({"width": 360, "height": 740})
+        if wide := self.tab.too_wide():
+            self.faults.append(f"{path} is {wide} px wider than a phone of 360 px")
+
+
+def addresses(place: World) -> dict[str, tuple[str, list[str]]]:
+    """For every page of the hub who opens it and where, by its rule. A new page must be said here,
+    or its rule be made of names that are known."""
+    known = {
+        "<owner>": "ada",
+        "<slug>": "hinge-box",
+        "<workshop>": WORKSHOP,
+        "<name>": "ada",
+        "<version>": "main",
+        "<path:path>": "README.md",
+        "<int:part_id>": str(place.part),
+        "<uuid:printer_id>": str(place.printer),
+        "<uuid:order_id>": str(place.order),
+        "<int:seq>": "3",
+    }
+    jobs = {state: f"/jobs/{job}" for state, job in place.jobs.items()}
+    special = {
+        "/jobs/<uuid:job_id>": ("max", list(jobs.values())),
+        "/workshops/<slug>": ("ada", [f"/workshops/{WORKSHOP}"]),
+    }
+    app = create_app(Settings(data_dir=place.hub.settings.data_dir), hub=place.hub)
+    found: dict[str, tuple[str, list[str]]] = {}
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.startswith("web.") or "GET" not in (rule.methods or ()):
+            continue
+        if rule.rule in ELSEWHERE:
+            continue
+        if rule.rule in special:
+            found[rule.rule] = special[rule.rule]
+            continue
+        path = rule.rule
+        if path.startswith("/workshops/"):
+            path = path.replace("<slug>", WORKSHOP)
+        for name, value in known.items():
+            path = path.replace(name, value)
+        assert "<" not in path, f"say in this table where {rule.rule} is opened"
+        maker = path.startswith(("/orders", "/quotes"))
+        owner = path.startswith(("/me", "/designs/new", f"/{DESIGN}", "/workshops", "/printers"))
+        found[rule.rule] = ("max" if maker else "ada" if owner else "visitor", [path])
+    return found
+
+
+def test_every_page(here: World, chromium: Browser) -> None:
+    with ExitStack() as open_tabs:
+        walks: dict[str, Walk] = {}
+        for rule, (who, paths) in addresses(here).items():
+            if who not in walks:
+                opened = open_tabs.enter_context(tab(chromium, here.running.url))
+                if who != "visitor":
+                    opened.sign_in(who, PASSWORD)
+                walks[who] = Walk(opened, who)
+            for path in paths:
+                walks[who].visit(path)
+                if opened_faults := walks[who].tab.faults:
+                    walks[who].faults.append(f"{rule}: {opened_faults}")
+                    opened_faults.clear()
+        faults = [fault for walk in walks.values() for fault in walk.faults]
+    assert not faults, "\n".join(faults)
