@@ -37,7 +37,7 @@ class Walk:
     who: str
     faults: list[str] = field(default_factory=list)
 
-    def visit(self, path: str, *, status: int = 200) -> None:
+    def visit(self, path: str, name: str, *, status: int = 200) -> None:
         """Look at one page four ways; a file is only fetched."""
         answer = self.tab.page.request.get(self.tab.base + path)
         if answer.status != status:
@@ -46,7 +46,6 @@ class Walk:
         if not answer.headers["content-type"].startswith("text/html"):
             return
         self.tab.open(path)
-        name = re.sub(r"[^a-z0-9]+", "-", f"{path}-{self.who}".lower()).strip("-")
         for scheme in ("light", "dark"):
             self.tab.page.emulate_media(color_scheme=scheme)
             self.faults += [f"{path} {scheme}: {fault}" for fault in self.tab.barriers()]
@@ -83,7 +82,7 @@ def addresses(place: World) -> dict[str, tuple[str, list[str]]]:
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("web.") or "GET" not in (rule.methods or ()):
             continue
-        if rule.rule in ELSEWHERE:
+        if rule.rule in ELSEWHERE or rule.rule.endswith("/events"):  # streams: test_live
             continue
         if rule.rule in special:
             found[rule.rule] = special[rule.rule]
@@ -98,6 +97,14 @@ def addresses(place: World) -> dict[str, tuple[str, list[str]]]:
         owner = path.startswith(("/me", "/designs/new", f"/{DESIGN}", "/workshops", "/printers"))
         found[rule.rule] = ("max" if maker else "ada" if owner else "visitor", [path])
     return found
+
+
+def named(path: str, place: World) -> str:
+    """What a page's pictures are called; numbers that differ from run to run are left out."""
+    for state, job in place.jobs.items():
+        path = path.replace(str(job), state)
+    path = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", path)
+    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
 
 
 def test_every_page(here: World, chromium: Browser) -> None:
