@@ -39,6 +39,8 @@ class World:
     part: int
     printer: UUID
     order: UUID
+    quote: UUID
+    """What `max` may still order by."""
     jobs: dict[str, UUID]
     """One job in each state that has a page of its own, by the name of the state."""
 
@@ -87,12 +89,15 @@ def _filled(running: RunningHub, hub: Hub) -> World:
     with hub.database.writing() as session:
         jobs.cancel(session, job_id=made["cancelled"], by=shop.maker, now=clock.now())
         order = session.get_one(JobRow, made["done"]).order_id
+        wish = builders.request(part)
+        quote = builders.ask(session, wish, maker=shop.maker, now=clock.now()).quotes[0].id
     return World(
         running=running,
         hub=hub,
         part=part.part_id,
         printer=shop.printer,
         order=order,
+        quote=quote,
         jobs=made,
     )
 
