@@ -130,7 +130,7 @@ def test_every_page(here: World, chromium: Browser) -> None:
                     opened.sign_in(who, PASSWORD)
                 walks[who] = Walk(opened, who)
             for path in paths:
-                walks[who].visit(path)
+                walks[who].visit(path, named(path, here))
                 if opened_faults := walks[who].tab.faults:
                     walks[who].faults.append(f"{rule}: {opened_faults}")
                     opened_faults.clear()
