@@ -46,7 +46,7 @@ class Walk:
         if answer.status != status:
             self.faults.append(f"{path} for {self.who}: {answer.status}")
             return
-        if not answer.headers["content-type"].startswith("text/html"):
+        if not answer.text().startswith("<!doctype html>"):  # a file, or a piece for the script
             return
         self.tab.open(path)
         for scheme in ("light", "dark"):
