@@ -1,6 +1,7 @@
 """A real Chromium, in windows of the sizes that people have, and what a page must not do there."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Tab:
 
     page: Page
     base: str
+    script: bool = True
     faults: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> int:
@@ -51,6 +53,15 @@ class Tab:
     def says(self, text: str, *, within_s: float = 20.0) -> None:
         """Wait until the page says this."""
         self.page.get_by_text(text).first.wait_for(timeout=within_s * 1_000)
+
+    def until(self, text: str, *, within_s: float = 30.0) -> None:
+        """Wait until the page says this, looking again as a person without script does."""
+        end = time.monotonic() + within_s
+        while not self.page.get_by_text(text).first.is_visible():
+            assert time.monotonic() < end, f"{text!r} never stood on {self.page.url}"
+            self.page.wait_for_timeout(500)
+            if not self.script:
+                self.page.reload()
 
     def sign_up(self, name: str, password: str) -> None:
         """Make an account by the page."""
@@ -121,7 +132,7 @@ def tab(
         timezone_id="Europe/Berlin",
     )
     context.set_default_timeout(20_000)
-    opened = Tab(page=context.new_page(), base=base)
+    opened = Tab(page=context.new_page(), base=base, script=script)
 
     def spoke(message: ConsoleMessage) -> None:
         # The browser itself reports a page's own 4xx as an error.
