@@ -149,5 +149,8 @@ def tab(
     try:
         yield opened
         assert not opened.faults, opened.faults
+    except Exception:
+        opened.picture("where-it-failed")
+        raise
     finally:
         context.close()
