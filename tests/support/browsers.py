@@ -40,9 +40,8 @@ class Tab:
 
     def press(self, name: str, *, nth: int = 0) -> None:
         """Press what is called so, button or link."""
-        found = self.page.get_by_role("button", name=name).or_(
-            self.page.get_by_role("link", name=name)
-        )
+        main = self.page.locator("main")
+        found = main.get_by_role("button", name=name).or_(main.get_by_role("link", name=name))
         found.nth(nth).click()
 
     def fill(self, **fields: str) -> None:
@@ -150,7 +149,7 @@ def tab(
         yield opened
         assert not opened.faults, opened.faults
     except Exception:
-        opened.picture("where-it-failed")
+        opened.picture(f"failed-at-{re.sub('[^a-z0-9]+', '-', opened.page.url.lower())}")
         raise
     finally:
         context.close()
