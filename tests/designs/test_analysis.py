@@ -14,7 +14,7 @@ from tests.support.meshes import RELATIONS, binary_stl, cube, text_stl, threemf,
 
 CUBE = binary_stl(cube(20, at=(1, 2, 3)))
 FACETS = text_stl(cube()).encode().split(b"\n", 1)[1].rsplit(b"endsolid", 1)[0]
-SLOW = b"solid slow\n" + FACETS * 50_000 + b"endsolid slow\n"
+SLOW = b"solid slow\n" + FACETS * 100_000 + b"endsolid slow\n"
 
 
 def test_a_mesh_comes_back_with_facts_a_canonical_stl_and_a_picture(tmp_path: Path) -> None:
