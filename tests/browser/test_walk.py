@@ -19,7 +19,9 @@ DESIGN = "ada/hinge-box"
 ELSEWHERE = {
     "/language/<code>",
     "/confirm",
+    "/map/places",
     "/static/built/<name>",
+    "/static/words/<code>.json",
     "/workshops/<slug>/connect/<uuid:enrolment_id>",  # test_stories
 }
 """Not pages that an address alone opens; each has a test of its own."""
