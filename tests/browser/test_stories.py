@@ -135,7 +135,7 @@ def design(ada: Tab, kind: str, *, folder: Path) -> None:
 
 
 def order(ben: Tab, kind: str) -> str:
-    """Ben finds the design, asks who makes it, and orders in two presses; the address of its job."""
+    """Ben finds the design, asks who makes it, orders in two presses; its job's address."""
     ben.open(f"/designs?q=distance+{kind}")
     ben.press(f"Distance piece {kind}")
     ben.press("Make it near me")
