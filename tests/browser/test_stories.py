@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FilePayload
 
 from basis.settings import environment_for_child
 from designhub.processes import Child, this_program
@@ -116,7 +116,7 @@ def design(ada: Tab, kind: str, *, folder: Path) -> None:
     ada.press("Make the first")
     ada.fill(title=f"Distance piece {kind}")
     if kind != "desk":
-        chosen = {"name": "piece.stl", "mimeType": "model/stl", "buffer": piece}
+        chosen: FilePayload = {"name": "piece.stl", "mimeType": "model/stl", "buffer": piece}
         ada.page.locator("main input[type=file]").first.set_input_files(chosen)
         ada.fill(readme=README)
     ada.picture(f"story-{kind}-new-design")
