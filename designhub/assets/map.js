@@ -175,7 +175,7 @@ class WorldMap {
     const down = Math.max(((north - south) / (2 * Math.PI)) * TILE, 1e-6);
     const zoom = Math.log2(Math.min((this.wide - 120) / across, (this.high - 100) / down));
     const middle = ((2 * Math.atan(Math.exp((south + north) / 2)) - Math.PI / 2) * 180) / Math.PI;
-    return this.look(middle, (west + east) / 2, Math.min(zoom, 7));
+    return this.look(middle, (west + east) / 2, Math.min(zoom, 5.5));
   }
 
   projection() {

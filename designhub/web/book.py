@@ -14,7 +14,7 @@ from basis.db import Database
 from basis.errors import NotFound
 from commons import audit, queries
 from designhub.api.designs import whole_number
-from designhub.hub import this_hub
+from designhub.hub import base_url, this_hub
 from designhub.web import book_figures
 from designhub.web.book_story import story
 from designhub.web.book_words import ACCOUNTS, KINDS, OUTCOMES
@@ -88,10 +88,9 @@ def balances() -> ResponseReturnValue:
 @bp.get("/book/check")
 def check() -> ResponseReturnValue:
     """How anybody checks the book without this hub."""
-    hub = this_hub()
-    with hub.database.reading() as session:
+    with this_hub().database.reading() as session:
         head = queries.head(session)
-    return render_template("book_check.html", head=head, url=hub.settings.public_url.rstrip("/"))
+    return render_template("book_check.html", head=head, url=base_url())
 
 
 @bp.get("/book/entries/<int:seq>")

@@ -551,3 +551,9 @@ def test_pages_read_rows_of_older_hubs(hub: OpenHub, shop: Shop) -> None:
         slug = session.scalars(select(DesignRow.slug)).one()
     page = hub.client().get(f"/owner/{slug}").text
     assert "Being measured." in page and "none stated" in page
+
+
+def test_what_is_to_be_pasted_names_this_hub(hub: OpenHub) -> None:
+    said = hub.client().get("/book/check").text
+    for name in ("entries.jsonl", "verify.py"):
+        assert f"curl -O http://localhost/book/{name}" in said
