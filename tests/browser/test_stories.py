@@ -104,6 +104,11 @@ def workshop(cho: Tab, kind: str, *, octoprint: Instance, folder: Path) -> Itera
         cho.press("The bed is clear")
         cho.says("Nothing needs you now")
         yield
+        # Its agent ends: nobody else's order may wait for this printer.
+        cho.open(f"/workshops/{slug}")
+        cho.page.locator("summary", has_text="Pause").click()
+        cho.page.locator("main form[action$='/pause'] button").click()
+        cho.says("Paused: it takes nothing new")
     finally:
         agent.stop()
 
