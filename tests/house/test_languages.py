@@ -79,7 +79,8 @@ def test_a_translation_begins_and_ends_as_its_english(code: str) -> None:
         (one, other)
         for message in translated(code)
         for one, other in zip(*forms(message), strict=True)
-        if other and ((one[-1] in ends and one[-1] != other[-1]) or other != other.strip())
+        if other
+        and ((one[-1] in ends and one[-1] != other[-1]) or other[0].isspace() > one[0].isspace())
     ]
     assert not wrong
 
