@@ -123,6 +123,19 @@ def test_the_pages_are_asked_for_messages(asked: Catalog) -> None:
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
+def test_nothing_that_is_asked_for_is_missing(code: str, asked: Catalog) -> None:
+    """`make languages` brings the messages into the catalogue; a person translates them there."""
+    many = int(catalog(code).num_plurals)
+    whole = {
+        ids: said
+        for ids, said, fuzzy in ((*forms(each), each.fuzzy) for each in translated(code))
+        if all(said) and not fuzzy and len(said) == (1 if len(ids) == 1 else many)
+    }
+    missing = [ids for ids, _ in map(forms, asked) if ids != ("",) and ids not in whole]
+    assert not missing, "\n".join(map(str, missing))
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
 def test_figures_and_words_are_in_the_language(code: str) -> None:
     with language.speaking(code):
         assert language.gettext("Sign in") != "Sign in"
