@@ -118,7 +118,8 @@ def _below(slots: Sequence[str]) -> list[Mark]:
     every = -(-len(slots) // MOST_LABELS)
     shown = range(len(slots) - 1, -1, -every)
     middle = [(_x(slot, len(slots)) + _x(slot + 1, len(slots))) // 2 for slot in shown]
-    return [Mark(at, slots[slot]) for at, slot in zip(middle, shown, strict=True)][::-1]
+    inside = [min(at, WIDTH - 25) for at in middle]  # half a name's width
+    return [Mark(at, slots[slot]) for at, slot in zip(inside, shown, strict=True)][::-1]
 
 
 def _x(slot: int, slots: int) -> int:
