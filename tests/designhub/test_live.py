@@ -78,6 +78,8 @@ def test_what_happens_to_a_job_reaches_its_job_its_order_and_its_workshop(
     assert [told(each) for each in streams] != first
     with database.writing() as session:
         builders.permit(session, shop, run)
+    for each in streams:
+        told(each)
     for progress in (100_000, 500_000):
         with database.writing() as session:
             builders.beat(session, shop, run, printing=True, progress_ppm=progress)
