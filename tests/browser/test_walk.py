@@ -7,14 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser
 
-from basis.settings import Settings
 from designhub.app import create_app
 from tests.browser.world import WORKSHOP, World, world
 from tests.support.browsers import DESKTOP, PHONE, Tab, tab
-from tests.support.hubs import PASSWORD
+from tests.support.hubs import PASSWORD, Client
+from tests.support.statements import counted
 
+MOST_STATEMENTS = 12
 DESIGN = "ada/hinge-box"
 ELSEWHERE = {
     "/language/<code>",
@@ -62,7 +64,13 @@ class Walk:
             self.faults.append(f"{path} is {wide} px wider than a phone of 360 px")
 
 
-def addresses(place: World) -> dict[str, tuple[str, list[str]]]:
+@pytest.fixture(scope="module")
+def app(here: World) -> Flask:
+    """The same hub in this process: what pages it has, and what they ask its database."""
+    return create_app(here.hub.settings, hub=here.hub)
+
+
+def addresses(place: World, app: Flask) -> dict[str, tuple[str, list[str]]]:
     """For every page of the hub who opens it and where, by its rule. A new page must be said here,
     or its rule be made of names that are known."""
     known = {
@@ -83,7 +91,6 @@ def addresses(place: World) -> dict[str, tuple[str, list[str]]]:
         "/jobs/<uuid:job_id>": ("max", list(jobs.values())),
         "/workshops/<slug>": ("ada", [f"/workshops/{WORKSHOP}"]),
     }
-    app = create_app(Settings(data_dir=place.hub.settings.data_dir), hub=place.hub)
     found: dict[str, tuple[str, list[str]]] = {}
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("web.") or "GET" not in (rule.methods or ()):
@@ -122,10 +129,26 @@ def named(path: str, place: World) -> str:
     return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
 
 
-def test_every_page(here: World, chromium: Browser) -> None:
+def test_every_page_asks_the_database_little(here: World, app: Flask) -> None:
+    clients: dict[str, Client] = {}
+    for who in ("visitor", "max", "ada", "warden"):
+        clients[who] = Client(app.test_client())
+        if who != "visitor":
+            clients[who].form("/sign-in", name=who, password=PASSWORD)
+    many = {}
+    for who, paths in addresses(here, app).values():
+        for path in paths:
+            with counted(here.hub.database) as statements:
+                clients[who].get(path)
+            if len(statements) > MOST_STATEMENTS:
+                many[path] = len(statements)
+    assert not many
+
+
+def test_every_page(here: World, app: Flask, chromium: Browser) -> None:
     with ExitStack() as open_tabs:
         walks: dict[str, Walk] = {}
-        for rule, (who, paths) in addresses(here).items():
+        for rule, (who, paths) in addresses(here, app).items():
             if who not in walks:
                 opened = open_tabs.enter_context(tab(chromium, here.running.url))
                 if who != "visitor":
