@@ -138,6 +138,7 @@ class Agent:
         self._known_as = ""
         self._hub_text, self._next_s = "not asked yet", 0.0
         self._unknown: frozenset[str] = frozenset()
+        self._told_foreign: dict[UUID, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; prints go on without us and are found again at the next start.
@@ -277,8 +278,14 @@ class Agent:
         with self._guard:
             names = {brief.printer: name for name, brief in self._briefs.items()}
         views = {printer: self._stations[name].view for printer, name in names.items()}
+        seen = {printer: self._stations[name].foreign_prints for printer, name in names.items()}
         states = [
-            PrinterState(printer=printer, ready=view.ready, text=view.text[:200])
+            PrinterState(
+                printer=printer,
+                ready=view.ready,
+                text=view.text[:200],
+                foreign=seen[printer] > self._told_foreign.get(printer, 0),
+            )
             for printer, view in views.items()
         ]
         # A question without a ready printer only says that we live; holding it would make the
@@ -286,6 +293,7 @@ class Agent:
         wait_s = self.config.wait_s if any(state.ready for state in states) else 0
         self._changed.clear()
         answer = self._hub.ask(Question(printers=states, wait_s=wait_s))
+        self._told_foreign |= seen
         if not stop.is_set():
             self._hand_out(answer, names)
         return min(max(answer.again_s, 0.2), 3_600.0)

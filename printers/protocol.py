@@ -97,6 +97,8 @@ class PrinterState(Message):
     """Operational, idle, and no run of ours under way: it could take work."""
     text: str = ""
     """The machine's own word for its state, for people."""
+    foreign: bool = False
+    """Since the last answer it was seen printing what is no run of ours: its bed is not clear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

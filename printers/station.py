@@ -57,6 +57,8 @@ class Station(threading.Thread):
         self._offers: queue.Queue[Lease] = queue.Queue(maxsize=1)
         self._guard = threading.Lock()
         self._view = View(name=name)
+        self.foreign_prints = 0
+        """How often a print that is no run of ours was seen; it only grows."""
         self._connected_at: float | None = None
         self._fruitless = 0
         self._pause_until = 0.0
@@ -143,7 +145,8 @@ class Station(threading.Thread):
             return False, "the journal cannot be written: free some space"
         try:
             job = self.tools.octoprint.job()
-            self._unclear_after_all(job)
+            if not self._unclear_after_all(job) and job.active:
+                self.foreign_prints += 1
         except PrinterRefused as exc:
             return False, f"{exc}: is the key of printer {self.printer} right, and may it print?"
         except PrinterError as exc:
@@ -155,11 +158,11 @@ class Station(threading.Thread):
             return False, f"pausing for {left_s:.0f} s: {self._pause_why}"
         return job.idle, job.state
 
-    def _unclear_after_all(self, job: Job) -> None:
+    def _unclear_after_all(self, job: Job) -> bool:
         """A run of which nobody knew: should the printer know after all, the hub must hear it."""
         runs = self.tools.journal.runs(self.printer)
         if not runs or not runs[-1].watched:
-            return
+            return False
         run = runs[-1]
         verdict = evidence(
             self.tools.octoprint.file(run.lease.path), job, run.lease.path, start_recorded=True
@@ -168,6 +171,8 @@ class Station(threading.Thread):
             self.tools.say("warning", f"run {run.lease.run}, unclear before, is {verdict}")
             # Open again: tending it finds the rest.
             self.tools.journal.note(run.lease.run, What.STARTED)
+            return True
+        return False
 
     def _reconnect(self, job: Job) -> None:
         """Once, and not again for a while: what fails repeatedly is for a person."""

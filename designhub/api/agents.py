@@ -1,5 +1,6 @@
 """What agents say and ask: the hub's side of `printers.protocol`."""
 
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
 from designhub.hub import Hub, this_hub
 from printers import protocol, queries, registry
+from printers.models import Bed
 from router import lease, waiting
 from router.models import JobRow, RunRow
 
 bp = Blueprint("agents_api", __name__, url_prefix="/api/v1")
+
+log = logging.getLogger(__name__)
 
 SEEN_EVERY_S = 20
 """How often a poll is written down: a poll that changes nothing writes nothing."""
@@ -171,11 +175,16 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
     worth = [printer for printer in ready if known[printer].worth]
     texts = {each.printer: each.text for each in asked.printers}
     news = any(_is_news(known[printer], text, now=now) for printer, text in texts.items())
+    theirs = [each.printer for each in asked.printers if each.foreign]
+    covered = [printer for printer in theirs if known[printer].bed is Bed.CLEAR]
     work, why_not = [], {str(each): known[each].reason for each in ready}
-    if worth or news:
+    if worth or news or covered:
         with hub.database.writing() as session:
             if news:
                 registry.seen(session, agent_id=agent.id, states=texts, now=now)
+            for printer_id in sorted(covered):  # before anything is leased
+                registry.occupied(session, printer_id=printer_id, now=now)
+                log.info("printer %s prints what is no run of ours: its bed is taken", printer_id)
             for printer_id in sorted(worth):
                 run, why = lease.take(
                     session,

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from basis import clock
 from designhub.auth import Scope
+from router.waiting import NOT_CLEAR
 from tests.support.hubs import PASSWORD, OpenHub
 from tests.support.statements import counted
 
@@ -471,6 +472,28 @@ def test_an_idle_agents_question_costs_three_statements(hub: OpenHub) -> None:
         answer = client.post("/api/v1/agents/me/ask", json=body, headers=agent)
     assert answer.get_json()["work"] == []
     assert len(statements) <= 3, statements
+
+
+def test_a_print_that_is_not_ours_takes_the_bed_until_a_person_looks(hub: OpenHub) -> None:
+    shop = hub.shop()
+    hub.ordered(shop)
+    agent, client = hub.agent_token(shop.agent), hub.app.test_client()
+
+    def ask(**said: object) -> dict[str, Any]:
+        state = {"printer": str(shop.printer), "ready": True, "text": "Operational"} | said
+        body = {"printers": [state]}
+        found: dict[str, Any] = client.post(
+            "/api/v1/agents/me/ask", json=body, headers=agent
+        ).get_json()
+        return found
+
+    assert ask(foreign=True)["work"] == []  # even where it says at once that it is ready again
+    again = ask()
+    assert again["work"] == []
+    assert again["why_not"] == {str(shop.printer): NOT_CLEAR}
+    owner = hub.client("owner")
+    assert owner.form(f"/printers/{shop.printer}/bed-clear").status_code == 303
+    assert len(ask()["work"]) == 1
 
 
 READS = (

@@ -252,6 +252,31 @@ def test_a_local_print_is_left_alone(
     assert farm.prints(0, run.lease.path) == 0
 
 
+def test_a_print_of_somebody_elses_takes_the_bed(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
+    path = f"local/{tmp_path.name}.gcode"
+    local.upload(path, dwells(tmp_path, seconds=3), userdata={})
+    ender = hub.printers["ender"]
+    with running(config(address, tmp_path / "agent", printers)) as agent:
+        until(lambda: ready(agent))
+        local.start(path)
+        until(lambda: not ender.clear)
+        hub.order("ender", gcode(0.5))
+        until(lambda: farm.prints(0, path, "PrintDone") == 1)
+        until(lambda: ready(agent))
+        assert not hub.runs, "a run was given out onto somebody's part"
+        ender.clear = True  # a person took it off
+        run = hub.wait_state(Run.PRINTED)
+    assert farm.prints(0, run.lease.path) == 1
+    assert hub.beds_violated == 0
+
+
 def test_what_the_guard_refuses_goes_back(
     hub: HubStandIn,
     address: str,

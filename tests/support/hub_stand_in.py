@@ -143,6 +143,8 @@ class HubStandIn:
         work, why_not = [], {}
         for state in said.printers:
             row = next(p for p in self.printers.values() if p.brief.printer == state.printer)
+            if state.foreign:
+                row.clear = False
             if state.ready:
                 lease, why = self._lease(row)
                 if lease is None:
