@@ -8,11 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from designhub.api import schema
-from tests.support.browsers import Tab, chromium, tab
-from tests.support.hub_process import PASSWORD, Person, RunningHub, running_hub
+from tests.support.browsers import Tab, tab
+from tests.support.hub_process import PASSWORD, Person, RunningHub
 from tests.support.solids import box, stl
-
-__all__ = ["chromium", "running_hub"]
 
 EDGE_MM = 20
 MANIFEST = b"""\

@@ -184,15 +184,17 @@ def test_a_firmware_error_fails_the_run_and_connect_recovers(
     assert bench.client.job().error is None
 
 
-def test_a_firmware_reset_is_a_failure_though_the_printer_shows_no_error(
+def test_a_firmware_reset_is_a_failure_though_the_printer_may_show_no_error(
     bench: Bench, gcode_path: str, tmp_path: Path
 ) -> None:
     begin(bench, gcode_path, tmp_path, seconds=20)
     bench.firmware_reset()
     look = bench.client.look
     assert eventually(lambda: look(gcode_path, start_recorded=True) is Verdict.FAILED)
-    assert not bench.client.job().closed
-    assert bench.client.job().error is None
+    # Mostly it goes on as if nothing had been; where the reset cut a line in two it gives up.
+    shown = bench.client.job()
+    assert shown.error is None or "resend" in shown.error
+    assert shown.closed is (shown.error is not None)
 
 
 def test_a_disconnect_kills_the_print(bench: Bench, gcode_path: str, tmp_path: Path) -> None:
