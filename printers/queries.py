@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from printers.capability import Profile
 from printers.models import (
     AgentRow,
     Bed,
-    ChangeRow,
     EnrolmentRow,
     PrinterNoteRow,
     PrinterRow,
@@ -26,11 +24,6 @@ from printers.offer import Carriage, Loaded, Offer, Prices
 
 MOST_LOADED = 500
 """Kinds of filament that are listed for a choice."""
-
-
-def change_number(session: Session) -> int:
-    """The number of the last change that routing must know; 0 before the first."""
-    return session.scalar(select(ChangeRow.number)) or 0
 
 
 def places(session: Session, *, after_change: int) -> Sequence[tuple[UUID, int, int, int]]:
@@ -270,8 +263,3 @@ def loaded(session: Session) -> list[tuple[str, str]]:
         .limit(MOST_LOADED)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def unseen_since(session: Session, moment: datetime) -> list[PrinterRow]:
-    """Printers whose agent has been silent since `moment`."""
-    return list(session.scalars(select(PrinterRow).where(PrinterRow.seen_at < moment)))

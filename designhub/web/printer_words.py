@@ -39,14 +39,6 @@ NOTES: Mapping[str, Lazy] = {
     "agent.revoked": lazy("Its agent was revoked"),
 }
 
-LINES: Mapping[str, Lazy] = {
-    "material": lazy("Material"),
-    "machine time": lazy("Machine time"),
-    "labour": lazy("Labour"),
-    "commons contribution": lazy("For the design"),
-}
-"""Lines of an example of a price."""
-
 MODES: Mapping[Mode, Lazy] = {
     Mode.FOOT: lazy("Fetched on foot"),
     Mode.BICYCLE: lazy("Fetched by bicycle"),

@@ -13,7 +13,7 @@ from designhub import access
 from designhub.accounts import plain_text
 from designhub.errors import status_of
 from designhub.hub import this_hub
-from designhub.web import printer_words, words
+from designhub.web import printer_words, quote_words, words
 from designhub.web.printer import own
 from designhub.web.session import signed_in
 from printers import hours, registry
@@ -119,6 +119,7 @@ def _form(
         currency=filled.get("currency", "EUR"),
         modes=list(Mode),
         printer_words=printer_words,
+        quote_words=quote_words,
     )
     return page, 200 if fault is None else status_of(fault)
 
