@@ -25,6 +25,7 @@ from printers.gcode import Guard
 from printers.hub import HubClient, HubFailed, HubSilent, TokenRefused, backoff_s, checked_hub_url
 from printers.journal import Journal
 from printers.octoprint import OctoPrint
+from printers.port import Port
 from printers.protocol import Answer, Hello, PrinterBrief, PrinterState, Question, Welcome
 from printers.station import Station, View
 from printers.tending import MARKS, Tools
@@ -115,6 +116,8 @@ class Agent:
     at        : called with each of `MARKS` as the protocol passes it.
     on_event  : called with each line of the log, from any thread; by default Python's logging.
     clock_s   : seconds that never jump back.
+    port_of   : how a printer is reached; by default over HTTP at its address.
+    program   : name and version, said to the hub.
     """
 
     def __init__(
@@ -125,8 +128,11 @@ class Agent:
         on_event: Callable[[Happening], None] | None = None,
         clock_s: Callable[[], float] = awake_s,
         chance: Callable[[], float] = random.random,
+        port_of: Callable[[PrinterAt], Port] | None = None,
+        program: str = PROGRAM,
     ) -> None:
         self.config = config
+        self._port_of, self._program = port_of or self._over_http, program
         self._at, self._on_event = at, on_event or _logged
         self._clock_s, self._chance = clock_s, chance
         self._hub = self._client()
@@ -181,15 +187,18 @@ class Agent:
             proxy=config.proxy,
         )
 
-    def _station(
-        self, name: str, address: PrinterAt, journal: Journal, files: Path, stop: threading.Event
-    ) -> Station:
-        octoprint = OctoPrint(
+    def _over_http(self, address: PrinterAt) -> Port:
+        return OctoPrint(
             address.url,
             api_key=address.api_key,
             connect_s=self.config.connect_s,
             read_s=self.config.read_s,
         )
+
+    def _station(
+        self, name: str, address: PrinterAt, journal: Journal, files: Path, stop: threading.Event
+    ) -> Station:
+        octoprint = self._port_of(address)
 
         def tools(station: Station) -> Tools:
             return Tools(
@@ -225,7 +234,7 @@ class Agent:
         while not stop.is_set():
             try:
                 if self._greeting_due():
-                    self._greet(self._hub.hello(Hello(program=PROGRAM)))
+                    self._greet(self._hub.hello(Hello(program=self._program)))
                 again_s = self._ask(stop)
                 failures = 0
                 self._hub_is("connected")

@@ -55,6 +55,19 @@ class Job:
         return not self.idle and not self.closed
 
 
+class Own(StrEnum):
+    """What a journal of prints inside OctoPrint says of a file; it is on disk before any line of
+    the file goes to the printer."""
+
+    SILENT = "silent"  # nobody keeps one, or not since the file came
+    NOT_BEGUN = "not begun"  # no line of it was ever sent
+    BEGUN = "begun"  # under way, or its end is just being written
+    BROKEN_OFF = "broken off"  # OctoPrint itself ended in the middle of it
+    NEARLY = "nearly"  # the same, when nearly all had been sent: it may be whole
+    DONE = "done"
+    FAILED = "failed"
+
+
 class Verdict(StrEnum):
     """What is known of one run: (path, was the start written down before it was sent?)."""
 
@@ -64,16 +77,29 @@ class Verdict(StrEnum):
     DONE = "done"  # the printer recorded a success
     FAILED = "failed"  # recorded as failed or cancelled; only a seen event knows which
     READ_AGAIN = "read again"  # selected but idle: the record may be under way; ask in a second
+    NOT_BEGUN = "not begun"  # the start was asked for, and surely no line of the file was sent
+    BROKEN_OFF = "broken off"  # OctoPrint ended in the middle of it; a failure that is proved
     AMBIGUOUS = "ambiguous"  # may have been half printed: a person looks, nothing starts by itself
 
 
-def evidence(file: File | None, job: Job, path: str, start_recorded: bool) -> Verdict:
+OWN: Mapping[Own, Verdict] = {
+    Own.DONE: Verdict.DONE,
+    Own.FAILED: Verdict.FAILED,
+    Own.BROKEN_OFF: Verdict.BROKEN_OFF,
+}
+"""What OctoPrint's own journal proves, where the record of the file is missing."""
+
+
+def evidence(
+    file: File | None, job: Job, path: str, start_recorded: bool, own: Own = Own.SILENT
+) -> Verdict:
     """Decide what happened to the run whose file is `path`, after whatever crash.
 
     Read `job` before `file`: a print that ends between the two readings is then seen as ended.
 
     file           : None only when OctoPrint itself said that it has no such file.
     start_recorded : whether the intent to start was stored durably before the start was sent.
+    own            : what a journal inside OctoPrint says; read it last.
 
     A file that is gone although its start was recorded was deleted, and its print record with it:
     that is AMBIGUOUS, not NEVER_UPLOADED.
@@ -85,6 +111,10 @@ def evidence(file: File | None, job: Job, path: str, start_recorded: bool) -> Ve
         return Verdict.FAILED
     if ours and job.active:
         return Verdict.RUNNING
+    if own in OWN:
+        return OWN[own]
+    if own is Own.NOT_BEGUN and start_recorded:
+        return Verdict.NOT_BEGUN
     if ours and file is not None:
         return Verdict.READ_AGAIN
     if start_recorded:

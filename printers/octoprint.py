@@ -25,6 +25,7 @@ from printers.evidence import (
     File,
     Job,
     Machine,
+    Own,
     Temperature,
     Verdict,
     evidence,
@@ -55,6 +56,7 @@ __all__ = [
     "Job",
     "Machine",
     "OctoPrint",
+    "Own",
     "PrinterBooting",
     "PrinterBusy",
     "PrinterError",
@@ -189,6 +191,10 @@ class OctoPrint:
             raise PrinterRefused(
                 f"{self.base_url}: {path} was stored as {stored}: delete that file"
             )
+
+    def own_record(self, path: str) -> Own:
+        """From outside nobody sees a journal that is kept inside OctoPrint."""
+        return Own.SILENT
 
     def start(self, path: str) -> None:
         """Select and print the stored file `path`. Never repeat this on PrinterSilent.

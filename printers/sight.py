@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from printers.evidence import Job, evidence
-from printers.octoprint import OctoPrint, PrinterError
+from printers.octoprint import PrinterError
+from printers.port import Port
 from printers.steps import MOVED, Seen
 
 
@@ -17,7 +18,7 @@ class Sight:
 
     def __init__(
         self,
-        octoprint: OctoPrint,
+        octoprint: Port,
         path: str,
         *,
         clock: Callable[[], float],
@@ -43,12 +44,13 @@ class Sight:
             # The job first, so that a print that ends between the two is seen as ended.
             job = self.octoprint.job()
             file = self.octoprint.file(self.path)
+            own = self.octoprint.own_record(self.path)
         except PrinterError as exc:
             self.job = self._traceless_since = None
             self.troubled("look", str(exc))
             return None
         self.job = job
-        verdict = evidence(file, job, self.path, sent)
+        verdict = evidence(file, job, self.path, sent, own)
         self.print_s = file.last_print_s if file is not None else None
         if sent and verdict not in MOVED:
             self._traceless_since = self._traceless_since or self._clock()

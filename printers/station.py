@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from printers.evidence import Job, Verdict, evidence
+from printers.evidence import Job, evidence
 from printers.journal import FenceSeen, JournalFull, RunRecord, What
 from printers.octoprint import PrinterBusy, PrinterError, PrinterRefused
 from printers.protocol import Beat, Lease
+from printers.steps import MOVED
 from printers.tending import Tending, Tools
 
 CONNECT_AGAIN_S = 600.0
@@ -164,10 +165,10 @@ class Station(threading.Thread):
         if not runs or not runs[-1].watched:
             return False
         run = runs[-1]
-        verdict = evidence(
-            self.tools.octoprint.file(run.lease.path), job, run.lease.path, start_recorded=True
-        )
-        if verdict in (Verdict.RUNNING, Verdict.DONE, Verdict.FAILED):
+        octoprint, path = self.tools.octoprint, run.lease.path
+        file, own = octoprint.file(path), octoprint.own_record(path)
+        verdict = evidence(file, job, path, start_recorded=True, own=own)
+        if verdict in MOVED:
             self.tools.say("warning", f"run {run.lease.run}, unclear before, is {verdict}")
             # Open again: tending it finds the rest.
             self.tools.journal.note(run.lease.run, What.STARTED)

@@ -27,7 +27,7 @@ GIVE_BACK_S = 120.0
 AWAY_S = 600.0
 """How long a printer with a started run may be out of reach before a person is asked to look."""
 
-MOVED = frozenset({Verdict.RUNNING, Verdict.DONE, Verdict.FAILED})
+MOVED = frozenset({Verdict.RUNNING, Verdict.DONE, Verdict.FAILED, Verdict.BROKEN_OFF})
 
 
 class Step(StrEnum):
@@ -86,6 +86,12 @@ class Next:
     evidence: str = ""
 
 
+BROKEN_OFF = (
+    "OctoPrint ended in the middle of the print: its own journal has the beginning and no end"
+)
+NOT_BEGUN = "OctoPrint's own journal proves that no line of the file was sent to the printer"
+
+
 def next_step(run: RunRecord, now: Circumstances) -> Next:
     """Decide. `run.end` unset and `run` open, or the answer is to tell the end."""
     if run.end is not None:
@@ -138,6 +144,11 @@ def _by_evidence(run: RunRecord, now: Circumstances) -> Next:
             return _end(What.FAILED, f"{cause}; OctoPrint recorded a failure for this run's file")
         case Verdict.RUNNING:
             return Next(step=Step.WATCH)
+        case Verdict.BROKEN_OFF:
+            return _end(What.FAILED, BROKEN_OFF)
+        case Verdict.NOT_BEGUN if What.STARTED not in run.seen:
+            why = f"OctoPrint refused the start: {now.refused}" if now.refused else NOT_BEGUN
+            return _end(What.NEVER_STARTED, why)
     started = What.STARTED in run.seen
     if now.traceless_s < (SETTLE_S if started else PROOF_S):
         return Next(step=Step.WAIT)

@@ -18,7 +18,6 @@ from printers.journal import Journal, JournalFull, RunRecord, What
 from printers.messenger import Messenger
 from printers.octoprint import (
     AlreadyThere,
-    OctoPrint,
     PrinterBooting,
     PrinterBusy,
     PrinterError,
@@ -28,6 +27,7 @@ from printers.octoprint import (
     checked_path,
     sha1_of,
 )
+from printers.port import Port
 from printers.protocol import Beat, PermitAsk, Report, ReportEvent, StaleFence, Word
 from printers.sight import Sight
 from printers.steps import (
@@ -60,7 +60,7 @@ PROVING_S = 0.2
 class Tools:
     """What a run is tended with; the clients belong to this thread alone."""
 
-    octoprint: OctoPrint
+    octoprint: Port
     hub: HubClient
     talker: Callable[[], HubClient]
     """More clients, for the threads that speak of one run."""

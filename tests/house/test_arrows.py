@@ -52,6 +52,7 @@ PRINTER_SIDE = {
     "messenger",
     "octoprint",
     "octoprint_http",
+    "port",
     "protocol",
     "station",
     "steps",

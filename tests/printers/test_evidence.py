@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from printers.evidence import (
     File,
     Job,
+    Own,
     Verdict,
     evidence,
     file_from,
@@ -50,6 +51,35 @@ def test_each_row_of_the_table(
     file: File | None, job: Job, recorded: bool, verdict: Verdict
 ) -> None:
     assert evidence(file, job, PATH, recorded) is verdict
+
+
+@pytest.mark.parametrize(
+    ("file", "job", "recorded", "own", "verdict"),
+    [
+        (STORED, IDLE, True, Own.NOT_BEGUN, Verdict.NOT_BEGUN),
+        (STORED, OURS, True, Own.NOT_BEGUN, Verdict.NOT_BEGUN),  # selected and no more
+        (STORED, THEIRS, True, Own.NOT_BEGUN, Verdict.NOT_BEGUN),
+        (STORED, IDLE, False, Own.NOT_BEGUN, Verdict.NEVER_STARTED),  # safe to start
+        (None, IDLE, False, Own.NOT_BEGUN, Verdict.NEVER_UPLOADED),
+        (STORED, IDLE, True, Own.BROKEN_OFF, Verdict.BROKEN_OFF),
+        (STORED, IDLE, False, Own.BROKEN_OFF, Verdict.BROKEN_OFF),  # begun by hand
+        (STORED, IDLE, True, Own.NEARLY, Verdict.AMBIGUOUS),  # it may be whole
+        (STORED, IDLE, True, Own.BEGUN, Verdict.AMBIGUOUS),
+        (STORED, OURS, True, Own.BEGUN, Verdict.READ_AGAIN),
+        (None, IDLE, True, Own.DONE, Verdict.DONE),  # the file's own record is deleted
+        (None, IDLE, True, Own.FAILED, Verdict.FAILED),
+        (DONE, IDLE, True, Own.BROKEN_OFF, Verdict.DONE),  # OctoPrint's record came to disk
+    ],
+)
+def test_a_journal_inside_octoprint_settles_what_the_file_does_not(
+    file: File | None, job: Job, recorded: bool, own: Own, verdict: Verdict
+) -> None:
+    assert evidence(file, job, PATH, recorded, own) is verdict
+
+
+@pytest.mark.parametrize("own", Own)
+def test_a_print_under_way_is_running_whatever_a_journal_says(own: Own) -> None:
+    assert evidence(STORED, Job(state="Printing", path=PATH), PATH, True, own) is Verdict.RUNNING
 
 
 @pytest.mark.parametrize("state", [*ACTIVE, "Printing from SD", "Something OctoPrint 2 says"])

@@ -63,7 +63,7 @@ def test_what_may_have_moved_is_given_back_only_with_proof(
         assert todo.end is not What.RELEASED
         assert todo.evidence
         if todo.end is What.NEVER_STARTED:
-            assert now.refused
+            assert now.refused or (now.seen and now.seen.verdict is Verdict.NOT_BEGUN)
             assert What.STARTED not in run.seen
 
 
@@ -113,6 +113,9 @@ def test_before_the_start(run: RunRecord, now: Circumstances, step: Step, end: W
         (Verdict.AMBIGUOUS, 5, "", Step.END, What.UNCLEAR),
         (Verdict.AMBIGUOUS, 5, "409", Step.END, What.NEVER_STARTED),
         (Verdict.RUNNING, 0, "409", Step.WATCH, None),
+        (Verdict.NOT_BEGUN, 0, "", Step.END, What.NEVER_STARTED),
+        (Verdict.NOT_BEGUN, 0, "409", Step.END, What.NEVER_STARTED),
+        (Verdict.BROKEN_OFF, 0, "", Step.END, What.FAILED),
     ],
 )
 def test_after_the_intent_evidence_decides(
@@ -121,6 +124,13 @@ def test_after_the_intent_evidence_decides(
     seen = Seen(verdict=verdict, idle=verdict is not Verdict.RUNNING)
     todo = next_step(INTENT, Circumstances(seen=seen, traceless_s=traceless_s, refused=refused))
     assert (todo.step, todo.end) == (step, end)
+
+
+def test_what_was_seen_printing_is_never_called_not_begun() -> None:
+    started = INTENT.after(What.STARTED, {})
+    seen = Seen(verdict=Verdict.NOT_BEGUN, idle=True)
+    todo = next_step(started, Circumstances(seen=seen, traceless_s=10.0))
+    assert (todo.step, todo.end) == (Step.END, What.UNCLEAR)
 
 
 @pytest.mark.parametrize(("away_s", "step"), [(599.0, Step.WAIT), (600.0, Step.END)])
