@@ -160,8 +160,8 @@ class Settings:
     lease_s: int = setting(parse=int, default=120, low=2, high=3_600)
     """How long an agent may stay silent before its lease ends."""
 
-    permit_s: int = setting(parse=int, default=300, low=5, high=3_600)
-    """How long a start permit is good for."""
+    permit_s: int = setting(parse=int, default=300, low=30, high=3_600)
+    """How long a start permit is good for; an agent does not begin in its last 10 s."""
 
     poll_s: int = setting(parse=int, default=10, low=1, high=3_600)
     """When an idle agent is told to ask again, give or take a tenth."""

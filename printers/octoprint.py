@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from printers.evidence import (
     machine_from,
     settled,
 )
+from printers.in_time import ARRIVE_S, CONNECT_S, Abrupt, Timed, unlimited
 from printers.octoprint_http import (
     MEANING,
     AlreadyThere,
@@ -94,6 +95,13 @@ class OctoPrint:
         upload_s: float = 900.0,
     ) -> None:
         self._link = Link(base_url, api_key=api_key, connect_s=connect_s, read_s=read_s)
+        self._starts = Link(
+            base_url,
+            api_key=api_key,
+            connect_s=min(connect_s, CONNECT_S),
+            read_s=min(read_s, ARRIVE_S),
+            adapter=Abrupt(),
+        )
         self.base_url = self._link.base_url
         # A small board pauses to write its SD card, and again when it moves the file into place.
         self._upload_limits_s = (max(connect_s, 30.0), upload_s)
@@ -196,12 +204,22 @@ class OctoPrint:
         """From outside nobody sees a journal that is kept inside OctoPrint."""
         return Own.SILENT
 
-    def start(self, path: str) -> None:
+    def start(self, path: str, *, left_s: Callable[[], float] = unlimited) -> None:
         """Select and print the stored file `path`. Never repeat this on PrinterSilent.
 
         A return is a hint: wait for the proof with `started`.
+
+        left_s : how long the right to start still lasts, asked once the connection stands. With
+                 less than `in_time.ARRIVE_S` nothing is sent, and PrinterUnreachable says so.
         """
-        self._link.post("start", file_url(path), {"command": "select", "print": True})
+        command = Timed({"command": "select", "print": True}, left_s=left_s)
+        self._starts.call(
+            "start",
+            "POST",
+            file_url(path),
+            data=command,
+            headers={"Content-Type": "application/json"},
+        )
 
     def started(self, path: str, *, limit_s: float = 5.0) -> bool:
         """Whether `path` is seen printing, or has ended, within `limit_s`: the proof of a start.

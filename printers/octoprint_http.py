@@ -110,18 +110,29 @@ class Link:
 
     connect_s : limit of the connection, and of any stall while sending.
     read_s    : limit of an answer, from the request's last byte to the answer's last byte.
+    adapter   : how connections are made, where it is not the ordinary way.
 
     Each call uses a fresh connection: one kept from the last call may be dead, and a start that
     dies on it could not be told from one that happened.
     """
 
-    def __init__(self, base_url: str, *, api_key: str, connect_s: float, read_s: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str,
+        connect_s: float,
+        read_s: float,
+        adapter: requests.adapters.HTTPAdapter | None = None,
+    ) -> None:
         self.base_url = checked_url(base_url)
         if not re.fullmatch(r"[!-~]+", api_key):
             raise Invalid("an OctoPrint API key is printable ASCII without spaces")
         self._limits_s = (connect_s, read_s)
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy has no business between agent and printer
+        if adapter is not None:
+            self._http.mount(self.base_url, adapter)
         self._http.headers.update(
             {
                 "X-Api-Key": api_key,

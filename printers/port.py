@@ -4,7 +4,7 @@
 Every method raises a `printers.octoprint_http.PrinterError` that says whether anything happened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,8 +34,12 @@ class Port(Protocol):
         AlreadyThere when the path is taken: compare the hash.
         """
 
-    def start(self, path: str) -> None:
-        """Select and print the stored file `path`. Never repeat this on PrinterSilent."""
+    def start(self, path: str, *, left_s: Callable[[], float]) -> None:
+        """Select and print the stored file `path`. Never repeat this on PrinterSilent.
+
+        left_s : for how long it still may, asked at the last moment: PrinterUnreachable, and
+                 nothing was started, when that is over.
+        """
 
     def cancel(self, path: str) -> None:
         """Stop the print of `path`; PrinterBusy, and nothing is stopped, when another is there."""

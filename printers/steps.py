@@ -11,8 +11,9 @@ from printers.evidence import Verdict
 from printers.journal import RunRecord, What
 from printers.protocol import Report, ReportEvent, Word
 
-MARGIN_S = 1.0
-"""A permit with less left than this is not used: the start itself takes a moment."""
+MARGIN_S = 10.0
+"""A permit with less left than this is not used: the whole call that starts fits into it
+(`in_time`: a connection of 3 s, and 6 s until the command has arrived)."""
 
 SETTLE_S = 3.0
 """How long a printer that answers may show no trace of a run that was seen printing before it

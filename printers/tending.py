@@ -183,11 +183,10 @@ class Tending:
 
     def circumstances(self, seen: Seen | None) -> Circumstances:
         """Everything that the decision needs."""
-        left_s = None if self.permit_until is None else self.permit_until - self.tools.clock()
         return Circumstances(
             seen=seen,
             stored=self.stored,
-            permit_left_s=left_s,
+            permit_left_s=None if self.permit_until is None else self.permit_left_s(),
             stale=self.messenger.stale,
             word=self.messenger.word,
             trouble=self.sight.trouble,
@@ -195,6 +194,10 @@ class Tending:
             traceless_s=self.sight.traceless_s,
             refused=self.refused,
         )
+
+    def permit_left_s(self) -> float:
+        """Seconds for which the start is still allowed."""
+        return 0.0 if self.permit_until is None else self.permit_until - self.tools.clock()
 
     # What is done.
 
@@ -264,7 +267,7 @@ class Tending:
         if What.PERMITTED not in self.run.seen:
             self.note(What.PERMITTED, good_s=permit.good_s)
         self.tools.at("after_permit")
-        if not by_hand and self.permit_until - self.tools.clock() <= MARGIN_S:
+        if not by_hand and self.permit_left_s() <= MARGIN_S:
             why = f"the permit came with {permit.good_s} s left, too late to start"
             self.end(What.NEVER_STARTED, why)
         return 0.0
@@ -280,12 +283,9 @@ class Tending:
             self.end(What.NEVER_STARTED, f"not started, because the journal is full: {exc}")
             return 0.0
         self.tools.at("after_intent")
-        self.started_at = now = self.tools.clock()
-        if self.permit_until is None or self.permit_until <= now:
-            self.end(What.NEVER_STARTED, "the permit ran out while the intent was written down")
-            return 0.0
+        self.started_at = self.tools.clock()
         try:
-            octoprint.start(path)
+            octoprint.start(path, left_s=self.permit_left_s)
         except PrinterUnreachable as exc:
             self.end(What.NEVER_STARTED, f"the start could not be sent: {exc}")
             return 0.0

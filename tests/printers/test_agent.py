@@ -1,16 +1,18 @@
 """The agent between a hub that can fail and a real OctoPrint; starts are counted by the printer."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from basis.errors import Conflict
 from printers import steps
-from printers.agent import MARKS, Agent
+from printers.agent import MARKS, Agent, awake_s
 from printers.octoprint import OctoPrint
 from printers.protocol import ReportEvent
 from router.states import Run
@@ -204,23 +206,53 @@ def test_a_full_disk_means_not_starting(
     assert run.state is Run.FAILED
 
 
-def test_a_permit_that_is_too_old_is_not_used(
+@pytest.mark.parametrize("late", ["after_intent", "resolving"])
+def test_a_start_that_would_come_too_late_is_not_sent(
+    late: str,
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever holds it up after the last look at the permit: a disk, or a name server."""
+    away_s, resolve = [0.0], socket.getaddrinfo
+    starting = threading.Event()
+
+    def mark(name: str) -> None:
+        if name == "after_intent":
+            starting.set()
+            away_s[0] += hub.permit_s - 2.0 if late == name else 0.0
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        if starting.is_set() and late == "resolving":
+            away_s[0] += hub.permit_s - 2.0
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    hub.order("ender", gcode(0.5))
+    given = config(address, tmp_path / "agent", printers)
+    with running(given, at=mark, clock_s=lambda: awake_s() + away_s[0]):
+        run = hub.wait_state(Run.FAILED)
+    assert run.never_started
+    assert "not sent" in run.said[-1].evidence
+    assert farm.prints(0, run.lease.path) == 0
+
+
+def test_a_permit_that_is_nearly_over_is_not_used(
     hub: HubStandIn,
     address: str,
     printers: dict[str, tuple[str, str]],
     farm: Farm,
     tmp_path: Path,
 ) -> None:
-    hub.permit_s = 3
+    hub.permit_s = 9
     hub.order("ender", gcode(0.5))
-
-    def slow(mark: str) -> None:
-        if mark == "after_intent":
-            time.sleep(3.2)
-
-    with running(config(address, tmp_path / "agent", printers), at=slow):
+    with running(config(address, tmp_path / "agent", printers)):
         run = hub.wait_state(Run.FAILED)
     assert run.never_started
+    assert "too late to start" in run.said[-1].evidence
     assert farm.prints(0, run.lease.path) == 0
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from printers.in_time import ARRIVE_S
 from printers.octoprint import (
     AlreadyThere,
     OctoPrint,
     PrinterBusy,
     PrinterError,
     PrinterRefused,
+    PrinterUnreachable,
     Verdict,
     sha1_of,
 )
@@ -311,3 +313,18 @@ def test_the_key_is_in_no_message(bench: Bench, gcode_path: str, tmp_path: Path)
     with pytest.raises(PrinterError) as refused:
         bench.client.start("absent.gcode")
     assert bench.api_key not in str(refused.value)
+
+
+@pytest.mark.parametrize("left_s", [-1.0, 0.0, ARRIVE_S - 0.01])
+def test_a_start_without_time_is_not_obeyed(
+    left_s: float, bench: Bench, gcode_path: str, tmp_path: Path
+) -> None:
+    """The server has its headers by then, and waits for a body that never comes."""
+    bench.client.upload(gcode_path, dwells(tmp_path, seconds=0.5), userdata={})
+    with pytest.raises(PrinterUnreachable, match="not sent"):
+        bench.client.start(gcode_path, left_s=lambda: left_s)
+    assert not bench.client.started(gcode_path, limit_s=0.5)
+    assert bench.starts(gcode_path) == 0
+    bench.client.start(gcode_path, left_s=lambda: ARRIVE_S)
+    assert bench.client.started(gcode_path)
+    assert bench.starts(gcode_path) == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from basis.errors import Invalid
+from printers import in_time
 from printers.octoprint import (
     OctoPrint,
     PrinterBooting,
@@ -329,3 +330,19 @@ def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(
         file.write_bytes(b"G90\n")
         with pytest.raises(Invalid, match="shorter"):
             list(form)
+
+
+def test_a_start_that_is_not_answered_leaves_nothing_on_the_way(
+    gcode_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the printer's machine has not taken must not arrive minutes later, by the kernel's own
+    patience: closing throws it away, which the other end sees as a reset."""
+    monkeypatch.setattr(in_time, "ARRIVE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(PrinterSilent):
+            OctoPrint(url, api_key=KEY, read_s=0.3).start(gcode_path)
+        line, _ = listener.accept()
+        with line, pytest.raises(ConnectionResetError):
+            while line.recv(65536):
+                pass

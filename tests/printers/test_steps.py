@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from printers.evidence import Verdict
+from printers.in_time import ARRIVE_S, CONNECT_S
 from printers.journal import ENDS, RunRecord, What
 from printers.protocol import Word
-from printers.steps import MOVED, Circumstances, Seen, Step, last_report, next_step
+from printers.steps import MARGIN_S, MOVED, Circumstances, Seen, Step, last_report, next_step
 from tests.printers.test_journal import lease
 
 RUN = RunRecord(printer="ender", lease=lease(1))
@@ -18,7 +19,7 @@ INTENT = replace(FETCHED, seen=FETCHED.seen | {What.PERMITTED, What.INTENT})
 FREE = Seen(verdict=Verdict.NEVER_STARTED, idle=True)
 READY = Circumstances(seen=FREE, stored=True, permit_left_s=30.0)
 
-seconds = st.sampled_from([0.0, 0.5, 4.0, 200.0, 1_000.0])
+seconds = st.sampled_from([0.0, 0.5, 4.0, MARGIN_S, 200.0, 1_000.0])
 circumstances = st.builds(
     Circumstances,
     seen=st.none()
@@ -49,7 +50,7 @@ def test_it_starts_only_what_surely_has_not_moved(run: RunRecord, now: Circumsta
         assert now.seen.verdict not in MOVED
         assert now.stored
         assert now.permit_left_s is not None
-        assert now.permit_left_s > 0
+        assert now.permit_left_s > MARGIN_S
         assert not now.stale
         assert now.word is Word.ON
 
@@ -83,7 +84,7 @@ def test_an_end_is_only_told(run: RunRecord, now: Circumstances, end: What) -> N
         (FETCHED, Circumstances(seen=None, trouble_s=120), Step.END, What.NEVER_STARTED),
         (FETCHED, Circumstances(seen=FREE), Step.UPLOAD, None),
         (FETCHED, replace(READY, permit_left_s=None), Step.PERMIT, None),
-        (FETCHED, replace(READY, permit_left_s=1.0), Step.PERMIT, None),
+        (FETCHED, replace(READY, permit_left_s=MARGIN_S), Step.PERMIT, None),
         (FETCHED, READY, Step.START, None),
         (FETCHED, replace(READY, word=Word.STOP), Step.END, What.NEVER_STARTED),
         (FETCHED, replace(READY, seen=replace(FREE, idle=False)), Step.WAIT, None),
@@ -138,3 +139,7 @@ def test_a_printer_out_of_reach_in_mid_print(away_s: float, step: Step) -> None:
     todo = next_step(INTENT, Circumstances(seen=None, trouble_s=away_s))
     assert todo.step is step
     assert todo.end is (What.UNCLEAR if step is Step.END else None)
+
+
+def test_a_start_fits_into_what_must_be_left_of_its_permit() -> None:
+    assert MARGIN_S >= CONNECT_S + ARRIVE_S

@@ -48,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self) -> None:
         self.close_connection = True
         path = unquote(urlsplit(self.path).path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.whole_body()
+        if body is None:
+            return None
         self.stand_in.asked.append(f"{self.command} {path}")
         if self.stand_in.booting:
             return self.as_if_booting()
@@ -60,6 +62,15 @@ class Handler(BaseHTTPRequestHandler):
         return self.reply(fault, status, said)
 
     do_GET = do_POST = do_DELETE = serve
+
+    def whole_body(self) -> bytes | None:
+        """All that the headers promised; None when it never came, and then nothing happens."""
+        promised = int(self.headers.get("Content-Length") or 0)
+        try:
+            body = self.rfile.read(promised)
+        except OSError:
+            return None
+        return body if len(body) == promised else None
 
     def next_fault(self, path: str) -> Fault:
         """The first fault that waits for a request like this one; each happens once."""
