@@ -1,6 +1,6 @@
 """The Flask application of one hub."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
 from urllib.parse import urlsplit
 
@@ -18,7 +18,8 @@ from designhub.api import agents, book, designs, jobs, people, quotes, workshops
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
 from designhub.git_http import git_blueprint
-from designhub.hub import Hub, open_hub, secret_key
+from designhub.hub import Hub, may_hold, open_hub, secret_key
+from designhub.idle import IdleDesk
 from designhub.migrate import is_current
 from designhub.web import downloads, pages
 from designs import queries
@@ -61,6 +62,16 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+    headers = _headers(settings)
+    app.wsgi_app = IdleDesk(  # type: ignore[method-assign]
+        app.wsgi_app,
+        glances=hub.glances,
+        stirring=hub.stirring,
+        seen=hub.seen,
+        poll_s=settings.poll_s,
+        may_hold=lambda: may_hold(hub),
+        headers=headers.items(),
+    )
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         language.message_of, language.form_of, newstyle=True
@@ -68,7 +79,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     logs.install(app)
     errors.install(app)
     app.before_request(_check_address)
-    app.after_request(_hardened(settings))
+    app.after_request(_hardened(headers))
     for module in (people, designs, quotes, jobs, workshops, agents, book, downloads, pages):
         app.register_blueprint(module.bp)
     app.register_blueprint(_git(hub))
@@ -112,11 +123,15 @@ def _check_address() -> None:
         raise Invalid("the address holds a NUL character; no name or number here does")
 
 
-def _hardened(settings: Settings) -> Callable[[Response], Response]:
-    """What puts the security headers on every answer."""
+def _headers(settings: Settings) -> dict[str, str]:
+    """The security headers of every answer."""
     address = urlsplit(settings.tile_url)
     tiles = f" {address.scheme}://{address.netloc}" if settings.tile_url else ""
-    headers = {"Content-Security-Policy": POLICY.format(tiles=tiles), **SECURITY_HEADERS}
+    return {"Content-Security-Policy": POLICY.format(tiles=tiles), **SECURITY_HEADERS}
+
+
+def _hardened(headers: Mapping[str, str]) -> Callable[[Response], Response]:
+    """What puts them there."""
 
     def harden(response: Response) -> Response:
         for name, value in headers.items():

@@ -10,12 +10,16 @@ from flask import current_app, request
 
 from basis.blobs import Blobs
 from basis.db import Database
+from basis.prepared import Prepared
 from basis.settings import Settings
 from basis.tasks import Queue, make_queue
 from designhub.live import Watcher
+from designhub.seen import Seen
 from designs.push import Limits
 from designs.store import Store
 from router.index import Index
+from router.stirring import Stirring
+from router.waiting import BY_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +34,21 @@ class Hub:
     index: Index
     held: BoundedSemaphore
     """Places for questions of agents that wait for work; each holds a thread of the server."""
+    glances: Prepared
+    """What an idle agent's question needs to know, by its token."""
+    stirring: Stirring
+    """Which printers have work waiting, for all idle agents together."""
+    seen: Seen
+    """Signs of life of idle agents, written for many at once."""
     live: Watcher
     """Tells open pages what changed; each holds a thread too."""
 
     def close(self) -> None:
         """Close what holds connections and child processes."""
         self.live.close()
+        self.stirring.close()
+        self.seen.close()
+        self.glances.close()
         self.store.close()
         self.database.close()
 
@@ -55,8 +68,19 @@ def open_hub(settings: Settings) -> Hub:
         store=Store(settings.repositories_dir, limits=_push_limits(settings)),
         index=Index(),
         held=BoundedSemaphore(held),
+        glances=Prepared(database.engine, BY_TOKEN),
+        stirring=Stirring(database),
+        seen=Seen(database),
         live=Watcher(database, places=min(settings.live_streams, (threads - held) // 2)),
     )
+
+
+def may_hold(hub: Hub) -> bool:
+    """Whether one more question could be held open now."""
+    free = hub.held.acquire(blocking=False)
+    if free:
+        hub.held.release()
+    return free
 
 
 def this_hub() -> Hub:

@@ -109,8 +109,6 @@ def use_code(session: Session, *, digest: str, token: str, now: datetime) -> Age
         .values(agent_id=agent.id)
         .returning(EnrolmentRow.id)
     )
-    for each in row.printers:
-        registry.touched(session, UUID(each))  # open pages look again
     if used.scalar() is None:  # two boards in the same moment: only one agent may stay
         raise CodeRefused("this code was used a moment ago: make a new one")
     return agent

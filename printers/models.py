@@ -88,7 +88,7 @@ class PrinterRow(Base):
     profile: Mapped[dict[str, Any]]
     """`printers.capability.Profile.to_json`: what the machine is."""
     bed: Mapped[Bed] = mapped_column(EnumByValue(Bed), default=Bed.OCCUPIED)
-    bed_changed_at: Mapped[datetime]
+    bed_changed_at: Mapped[datetime] = mapped_column(index=True)
     accepting: Mapped[bool] = mapped_column(default=True)
     """False while its workshop wants no new work on it."""
     paused_because: Mapped[str] = mapped_column(Text, default="", server_default="")

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
@@ -309,7 +309,7 @@ def enrol_agent(
                 PrinterRow.workshop_id == workshop_id,
                 PrinterRow.removed_at.is_(None),
             )
-            .values(agent_id=row.id)
+            .values(agent_id=row.id, change=_next_change(session))
             .returning(PrinterRow.id)
         )
         if changed.scalar() is None:
@@ -324,13 +324,32 @@ def token_digest(token: str) -> str:
 
 def seen(session: Session, *, agent_id: UUID, states: Mapping[UUID, str], now: datetime) -> None:
     """Note that an agent spoke for its printers, and what it said of each machine."""
-    for printer_id, text in sorted(states.items()):  # one order: no two can wait for each other
-        session.execute(
+    seen_many(session, {agent_id: states}, now=now)
+
+
+def seen_many(session: Session, said: Mapping[UUID, Mapping[UUID, str]], *, now: datetime) -> None:
+    """The same for many agents at once: what each said of the machines it speaks for."""
+    spoken = sorted(  # one order: no two can wait for each other
+        (printer_id, agent_id, text[:60])
+        for agent_id, states in said.items()
+        for printer_id, text in states.items()
+    )
+    machines = [dict(zip(("of_printer", "of_agent", "text"), each, strict=True)) for each in spoken]
+    connection = session.connection()
+    if machines:
+        connection.execute(
             update(PrinterRow)
-            .where(PrinterRow.id == printer_id, PrinterRow.agent_id == agent_id)
-            .values(seen_at=now, machine_state=text[:60])
+            .where(
+                PrinterRow.id == bindparam("of_printer"),
+                PrinterRow.agent_id == bindparam("of_agent"),
+            )
+            .values(seen_at=now, machine_state=bindparam("text")),
+            machines,
         )
-    session.execute(update(AgentRow).where(AgentRow.id == agent_id).values(seen_at=now))
+    connection.execute(
+        update(AgentRow).where(AgentRow.id == bindparam("of_agent")).values(seen_at=now),
+        [{"of_agent": agent_id} for agent_id in sorted(said)],
+    )
 
 
 def occupied(session: Session, *, printer_id: UUID, now: datetime) -> None:
@@ -396,7 +415,7 @@ def revoke_agent(
     freed = session.scalars(
         update(PrinterRow)
         .where(PrinterRow.agent_id == agent_id)
-        .values(agent_id=None)
+        .values(agent_id=None, change=_next_change(session))
         .returning(PrinterRow.id)
     )
     return freed.all()
@@ -430,7 +449,7 @@ def idle(session: Session, *, printer_id: UUID, now: datetime) -> None:
 
 
 def touched(session: Session, printer_id: UUID) -> None:
-    """Something that routing keeps in memory changed."""
+    """Something that is kept in memory of a printer changed: by routing, or for idle agents."""
     session.execute(
         update(PrinterRow).where(PrinterRow.id == printer_id).values(change=_next_change(session))
     )

@@ -1,7 +1,6 @@
 """What agents say and ask: the hub's side of `printers.protocol`."""
 
 import logging
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from designhub import enrolling
 from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
 from designhub.hub import Hub, this_hub
+from designhub.idle import again_s
+from designhub.seen import SEEN_EVERY_S
 from printers import protocol, queries, registry
 from printers.models import Bed
 from router import lease, waiting
@@ -25,9 +26,6 @@ from router.models import JobRow, RunRow
 bp = Blueprint("agents_api", __name__, url_prefix="/api/v1")
 
 log = logging.getLogger(__name__)
-
-SEEN_EVERY_S = 20
-"""How often a poll is written down: a poll that changes nothing writes nothing."""
 
 LOOK_EVERY_S = 0.25
 """How often a held question looks whether a job became ready."""
@@ -197,10 +195,9 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
                 if run is not None:
                     job = session.get_one(JobRow, run.job_id)
                     work.append(_lease(run, job, title=lease.title(session, job), hub=hub))
-    again_s = hub.settings.poll_s * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load
     return protocol.Answer(
         work=work,
-        again_s=round(again_s, 2),
+        again_s=again_s(hub.settings.poll_s),
         why_not={printer: why for printer, why in why_not.items() if why},
     )
 

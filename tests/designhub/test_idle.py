@@ -1,0 +1,247 @@
+"""Idle agents are answered before Flask, and only they."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from basis import clock
+from designhub.idle import MOST_BYTES, PATH, IdleDesk
+from printers import registry
+from printers.models import AgentRow, PrinterRow
+from printers.protocol import PrinterState, Question
+from router.waiting import NO_JOB, NOT_CLEAR, PAUSED
+from tests.support.builders import Shop
+from tests.support.hub_process import hub_process
+from tests.support.hubs import OpenHub
+from tests.support.statements import counted
+
+
+class Agent:
+    """One agent of a shop, whose first word has been heard."""
+
+    def __init__(self, hub: OpenHub) -> None:
+        self.hub, self.shop = hub, hub.shop()
+        self.header = hub.agent_token(self.shop.agent)
+        self.client = hub.app.test_client()
+        assert isinstance(hub.app.wsgi_app, IdleDesk)
+        self.desk: IdleDesk = hub.app.wsgi_app
+        self.ask()
+
+    def state(self, **said: Any) -> dict[str, Any]:
+        return {"printer": str(self.shop.printer), "ready": True, "text": "Operational"} | said
+
+    def ask(self, *states: dict[str, Any], **more: Any) -> TestResponse:
+        body = {"printers": list(states) or [self.state()]} | more
+        return self.client.post(PATH, json=body, headers=self.header)
+
+    def quickly(self, *states: dict[str, Any], **more: Any) -> bool:
+        """Whether the desk itself answered."""
+        before = self.desk.answered
+        self.ask(*states, **more)
+        return self.desk.answered > before
+
+
+@pytest.fixture
+def agent(hub: OpenHub) -> Agent:
+    return Agent(hub)
+
+
+def test_an_idle_question_costs_one_statement_and_no_session(agent: Agent) -> None:
+    with counted(agent.hub.hub.database) as statements:
+        answer = agent.ask()
+    assert agent.desk.answered == 1
+    assert statements == []  # the one is the driver's own
+    found = answer.get_json()
+    assert found["work"] == []
+    assert found["why_not"] == {str(agent.shop.printer): NO_JOB}
+    poll_s = agent.hub.hub.settings.poll_s
+    assert poll_s * 0.9 <= found["again_s"] <= poll_s * 1.1
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_what_an_agent_really_says_while_it_waits_is_answered_quickly(agent: Agent) -> None:
+    state = PrinterState(printer=agent.shop.printer, ready=True, text="Operational")
+    said = Question(printers=[state]).to_json()
+    answer = agent.client.post(PATH, json=said, headers=agent.header)
+    assert answer.status_code == 200
+    assert agent.desk.answered == 1
+
+
+def test_the_same_question_is_answered_without_the_database(agent: Agent) -> None:
+    agent.hub.hub.stirring.look()
+    assert agent.quickly()
+    looked_up = agent.desk.looked_up
+    first = agent.ask().get_json()
+    assert all(agent.quickly() for _ in range(5))
+    assert agent.desk.looked_up == looked_up
+    assert first["why_not"] == agent.ask().get_json()["why_not"]
+
+
+CHANGES: dict[str, tuple[Callable[[Session, Shop], object], str]] = {
+    "paused": (
+        lambda session, shop: registry.set_accepting(
+            session, printer_id=shop.printer, accepting=False
+        ),
+        PAUSED,
+    ),
+    "occupied": (
+        lambda session, shop: registry.occupied(session, printer_id=shop.printer, now=clock.now()),
+        NOT_CLEAR,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_reason_is_the_one_of_this_moment(agent: Agent, what: str) -> None:
+    change, reason = CHANGES[what]
+    agent.hub.hub.stirring.look()
+    agent.ask()
+    with agent.hub.hub.database.writing() as session:
+        change(session, agent.shop)
+    agent.hub.hub.stirring.look()
+    assert agent.ask().get_json()["why_not"] == {str(agent.shop.printer): reason}
+    owner = agent.hub.client("owner")
+    owner.form(f"/printers/{agent.shop.printer}/{'open' if what == 'paused' else 'bed-clear'}")
+    agent.hub.hub.stirring.look()
+    assert agent.ask().get_json()["why_not"] == {str(agent.shop.printer): NO_JOB}
+
+
+def test_a_job_that_becomes_ready_is_leased_at_the_next_question(agent: Agent) -> None:
+    agent.hub.hub.stirring.look()
+    assert agent.quickly()
+    assert agent.quickly()
+    agent.hub.ordered(agent.shop)
+    agent.hub.hub.stirring.look()
+    assert len(agent.ask().get_json()["work"]) == 1
+    # Whoever lost that answer asks again, and it is no idle question.
+    assert len(agent.ask().get_json()["work"]) == 1
+
+
+def test_a_thread_looks_by_itself_while_agents_ask(agent: Agent) -> None:
+    assert agent.quickly()
+    agent.hub.ordered(agent.shop)
+    until = time.monotonic() + 20
+    while not agent.ask().get_json()["work"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_nothing_is_kept_while_nobody_looks(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(agent.hub.hub.stirring, "_look", broken)
+    agent.hub.hub.stirring._looked_s = float("-inf")
+    looked_up = agent.desk.looked_up
+    assert all(agent.quickly() for _ in range(3))
+    assert agent.desk.looked_up == looked_up + 3
+
+
+def test_a_printer_that_changed_hands_is_refused_to_its_old_agent(agent: Agent) -> None:
+    agent.hub.hub.stirring.look()
+    agent.ask()
+    with agent.hub.hub.database.writing() as session:
+        registry.enrol_agent(
+            session,
+            workshop_id=agent.shop.workshop,
+            name="another",
+            printers=[agent.shop.printer],
+            now=clock.now(),
+        )
+    agent.hub.hub.stirring.look()
+    assert agent.ask().status_code == 403
+
+
+def test_whatever_is_new_goes_to_the_view(agent: Agent) -> None:
+    assert agent.quickly()
+    assert not agent.quickly(agent.state(foreign=True))
+    assert not agent.quickly(agent.state(text="Printing"))
+    assert agent.quickly(agent.state(text="Printing"))  # written down by now
+    assert not agent.quickly(agent.state(text="Printing"), wait_s=1)  # may be held
+    assert not agent.quickly(agent.state(printer=str(uuid4()), text="Printing"))
+
+
+def test_a_revoked_agent_is_refused_from_the_next_look_on(agent: Agent) -> None:
+    agent.hub.hub.stirring.look()
+    agent.ask()
+    with agent.hub.hub.database.writing() as session:
+        registry.revoke_agent(
+            session, workshop_id=agent.shop.workshop, agent_id=agent.shop.agent, now=clock.now()
+        )
+    agent.hub.hub.stirring.look()
+    assert agent.ask().status_code == 401
+
+
+def test_nonsense_is_explained_by_the_view(agent: Agent) -> None:
+    def post(data: bytes, **headers: str) -> TestResponse:
+        given = {"Content-Type": "application/json", **agent.header, **headers}
+        return agent.client.post(PATH, data=data, headers=given)
+
+    question = json.dumps({"printers": [agent.state()]}).encode()
+    assert post(question).status_code == 200
+    quick = agent.desk.answered
+    assert post(b"{").status_code == 422
+    assert post(b"[" * 50_000).status_code == 422
+    assert post(b"\xff\xfe").status_code == 422
+    assert post(b'{"printers": [{"printer": 1}]}').status_code == 422
+    assert post(question, Authorization="Bearer dha_wrong").status_code == 401
+    assert post(question, Authorization="Basic YTpi").status_code == 401
+    assert post(question + b" " * MOST_BYTES).status_code == 200  # long, but right
+    assert agent.desk.answered == quick
+
+
+def test_signs_of_life_are_written_for_many_at_once(agent: Agent) -> None:
+    database, long_ago = agent.hub.hub.database, clock.now() - timedelta(minutes=2)
+
+    def seen() -> set[Any]:
+        with database.reading() as session:
+            printers = set(session.scalars(select(PrinterRow.seen_at)))
+            return printers | set(session.scalars(select(AgentRow.seen_at)))
+
+    with database.writing() as session:
+        session.execute(update(PrinterRow).values(seen_at=long_ago))
+        session.execute(update(AgentRow).values(seen_at=long_ago))
+    assert agent.quickly()
+    agent.hub.hub.seen.close()
+    assert min(seen()) > long_ago + timedelta(minutes=1)
+    # One that was written is not written again so soon; and a stranger's word changes no printer.
+    before = seen()
+    assert agent.quickly()
+    agent.hub.hub.seen.note(uuid4(), {agent.shop.printer: "mine"})
+    with counted(database) as statements:
+        agent.hub.hub.seen.write(now=clock.now())
+    assert len(statements) <= 2
+    assert seen() == before
+
+
+def test_the_desk_steps_aside_when_the_database_does_not_answer(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> list[Any]:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(agent.desk, "_glances", broken)
+    assert not agent.quickly()
+    assert agent.ask().get_json()["why_not"] == {str(agent.shop.printer): NO_JOB}
+
+
+def test_a_real_server_answers_it_over_a_kept_connection(hub: OpenHub) -> None:
+    shop: Shop = hub.shop()
+    header = hub.agent_token(shop.agent)
+    body = {"printers": [{"printer": str(shop.printer), "ready": True, "text": "Operational"}]}
+    with hub_process(hub.hub.settings.data_dir) as process, requests.Session() as session:
+        for _ in range(5):
+            answer = session.post(f"{process.url}{PATH}", json=body, headers=header, timeout=10)
+            assert answer.status_code == 200
+            assert answer.json()["why_not"] == {str(shop.printer): NO_JOB}
