@@ -96,7 +96,7 @@ class Settings:
     """Threads of one server process; each git transfer or held question takes one."""
 
     server_processes: int = setting(parse=int, default=1, low=1, high=64)
-    """Server processes. One answers a hundred thousand idle agents; more need PostgreSQL to be of use."""
+    """Server processes. One keeps a hundred thousand idle agents; more need PostgreSQL."""
 
     worker_threads: int = setting(parse=int, default=2, low=1, high=64)
     """Side tasks (measuring, slicing) done at the same time."""
