@@ -32,11 +32,13 @@ from basis.errors import Invalid, NotAllowed, Unavailable
 from basis.settings import Settings
 from commons import audit
 from commons.store import Head
+from designhub import keys
 from designs.models import DesignRow
 
 FORMAT = "designhub-backup-1"
 ABOUT, SQLITE, DUMP = "backup.json", "hub.sqlite", "hub.pgdump"
 FOLDERS = ("repositories", "blobs")
+SECRETS = ("secret_key", keys.FILE)
 MOST_ABOUT_BYTES = 10_000
 DUMP_S = 6 * 3_600
 PASSED_OVER = (".new-", "tmp_", "incoming-", "tmp-")
@@ -67,7 +69,7 @@ def write(settings: Settings, target: Path, *, now: datetime, told: Told) -> int
                 "book": {"seq": head.seq, "hash": head.hash},
             }
             with new.open("wb") as file:
-                os.fchmod(file.fileno(), 0o600)  # it holds the secret key and password hashes
+                os.fchmod(file.fileno(), 0o600)  # it holds secret keys and password hashes
                 _pack(file, settings, kept, about, told)
                 file.flush()
                 os.fsync(file.fileno())
@@ -190,9 +192,9 @@ def _pack(file: Any, settings: Settings, kept: Path, about: dict[str, Any], told
         entry.size = len(text)
         tar.addfile(entry, io.BytesIO(text))
         tar.add(kept, kept.name)
-        secret = settings.data_dir / "secret_key"
-        if secret.is_file():
-            tar.add(secret, secret.name)
+        for name in SECRETS:
+            if (settings.data_dir / name).is_file():
+                tar.add(settings.data_dir / name, name)
         for folder in FOLDERS:
             for path in _files(settings.data_dir / folder):
                 if _added(tar, path, str(path.relative_to(settings.data_dir))):
@@ -236,7 +238,7 @@ def _unpacked(source: Path, place: Path, told: Told) -> dict[str, Any]:
             if about.get("format") != FORMAT or about.get("database") not in (SQLITE, DUMP):
                 raise Invalid(f"{source} is a backup of another format: {about.get('format')!r}")
             while (entry := tar.next()) is not None:
-                if entry.name.split("/")[0] not in {*FOLDERS, "secret_key", about["database"]}:
+                if entry.name.split("/")[0] not in {*FOLDERS, *SECRETS, about["database"]}:
                     raise Invalid(f"{source} holds {entry.name!r}, which no backup of ours does")
                 tar.extract(entry, place, filter="data")
             while packed.read(1 << 20):  # to the end, where the check sum of it all stands

@@ -18,6 +18,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "worker": ("serve", "Run only the side work: measuring and slicing."),
         "user": ("people", "Make accounts and invite, on the hub's own machine."),
         "token": ("people", "Make tokens, on the hub's own machine."),
+        "key": ("keys", "Show or rotate the key that signs what is printed."),
         "backup": ("backup", "Write all that a hub keeps into one file, while it runs."),
         "restore": ("backup", "Bring a backup back into an empty data folder."),
     },
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "order": ("orders", "Order a part by a quote, or from the best one."),
         "job": ("jobs", "Watch a job, and say what became of it."),
         "audit": ("audit", "Verify an open book from its export alone."),
+        "verify": ("verify", "Verify a G-code file against what a hub signed of it."),
     },
     "Run printers": {
         "printer": ("workshops", "Enrol, load, pause, open and show printers."),

@@ -50,4 +50,5 @@ def enrol(hub: Hub, asked: EnrolAsk, *, address: str) -> Enrolled:
         token=token,
         workshop=workshop.title,
         printers=[PrinterName(printer=row.id, name=row.name) for row in rows],
+        hub_key=hub.keys.current(),
     )

@@ -8,11 +8,13 @@ from typing import cast
 
 from flask import current_app, request
 
+from basis import clock
 from basis.blobs import Blobs
 from basis.db import Database
 from basis.prepared import Prepared
 from basis.settings import Settings
 from basis.tasks import Queue, make_queue
+from designhub.keys import Keys
 from designhub.live import Watcher
 from designhub.seen import Seen
 from designs.push import Limits
@@ -40,6 +42,8 @@ class Hub:
     """Which printers have work waiting, for all idle agents together."""
     seen: Seen
     """Signs of life of idle agents, written for many at once."""
+    keys: Keys
+    """Sign what agents print."""
     live: Watcher
     """Tells open pages what changed; each holds a thread too."""
 
@@ -60,6 +64,8 @@ def open_hub(settings: Settings) -> Hub:
     threads = settings.server_threads
     held = min(settings.held_questions, threads // 2)
     database = Database(settings.database, pool_size=threads + 4)
+    keys = Keys(settings.data_dir)
+    keys.make(now=clock.now())
     return Hub(
         settings=settings,
         database=database,
@@ -71,6 +77,7 @@ def open_hub(settings: Settings) -> Hub:
         glances=Prepared(database.engine, BY_TOKEN),
         stirring=Stirring(database),
         seen=Seen(database),
+        keys=keys,
         live=Watcher(database, places=min(settings.live_streams, (threads - held) // 2)),
     )
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from basis import clock
@@ -26,9 +26,20 @@ from printers.hub import HubClient, HubFailed, HubSilent, TokenRefused, backoff_
 from printers.journal import Journal
 from printers.octoprint import OctoPrint
 from printers.port import Port
-from printers.protocol import Answer, Hello, PrinterBrief, PrinterState, Question, Welcome
+from printers.protocol import (
+    Answer,
+    Hello,
+    Lease,
+    PrinterBrief,
+    PrinterState,
+    Question,
+    Welcome,
+)
 from printers.station import Station, View
 from printers.tending import MARKS, Tools
+
+if TYPE_CHECKING:
+    from printers.trust import Trust
 
 __all__ = ["MARKS", "Agent", "AgentConfig", "Happening", "PrinterAt", "Snapshot", "View"]
 
@@ -69,6 +80,11 @@ class AgentConfig:
     read_s: float = 30.0
     ca_file: str = ""
     proxy: str = ""
+    hub_key: str = ""
+    """The hub's public key; "" believes the first greeting (see `printers.trust`)."""
+    signed: bool = True
+    """Print only what that key signed. False only where the package for it cannot be had, as
+    inside OctoPrint: then the sha256 from the hub's own answer decides."""
 
     def __post_init__(self) -> None:
         checked_hub_url(self.hub_url)
@@ -145,6 +161,8 @@ class Agent:
         self._hub_text, self._next_s = "not asked yet", 0.0
         self._unknown: frozenset[str] = frozenset()
         self._told_foreign: dict[UUID, int] = {}
+        self._trust = trust_of(config)
+        self._untrusted = ""
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; prints go on without us and are found again at the next start.
@@ -215,6 +233,7 @@ class Agent:
                 show=station.show,
                 stop=stop,
                 look_s=self.config.look_s,
+                signed=unchecked if self._trust is None else self._trust.check,
             )
 
         return Station(
@@ -237,7 +256,7 @@ class Agent:
                     self._greet(self._hub.hello(Hello(program=self._program)))
                 again_s = self._ask(stop)
                 failures = 0
-                self._hub_is("connected")
+                self._hub_is(self._untrusted or "connected")
             except TokenRefused as exc:
                 again_s = NOT_WELCOME_S
                 self._hub_is(f"{exc}: set the token (--token, DESIGNHUB_AGENT_TOKEN)")
@@ -263,7 +282,9 @@ class Agent:
         return self._clock_s() - self._greeted_at > again_s
 
     def _greet(self, welcome: Welcome) -> None:
-        """Learn which printers are ours to speak for."""
+        """Learn which printers are ours to speak for, and which key to believe before any of their
+        files is looked at."""
+        self._learn(welcome)
         by_name = {brief.name: brief for brief in welcome.printers}
         by_name |= {str(brief.printer): brief for brief in welcome.printers}
         with self._guard:
@@ -282,6 +303,17 @@ class Agent:
                 printer=name,
             )
 
+    def _learn(self, welcome: Welcome) -> None:
+        """Follow the hub's key. Without trust no printer is ready; what prints is still told."""
+        if self._trust is None:
+            return
+        try:
+            news, self._untrusted = self._trust.learn(welcome.keys), ""
+        except (HubError, OSError) as exc:
+            news, self._untrusted = "", f"not trusted: {exc}"
+        if news:
+            self._say("info", news)
+
     def _ask(self, stop: threading.Event) -> float:
         """One question for all printers; leases go to their stations. Seconds until the next."""
         with self._guard:
@@ -291,8 +323,8 @@ class Agent:
         states = [
             PrinterState(
                 printer=printer,
-                ready=view.ready,
-                text=view.text[:200],
+                ready=view.ready and not self._untrusted,
+                text=(f"hub {self._untrusted}" if self._untrusted else view.text)[:200],
                 foreign=seen[printer] > self._told_foreign.get(printer, 0),
             )
             for printer, view in views.items()
@@ -308,6 +340,10 @@ class Agent:
         return min(max(answer.again_s, 0.2), 3_600.0)
 
     def _hand_out(self, answer: Answer, names: Mapping[UUID, str]) -> None:
+        if self._trust and any(
+            lease.signed and lease.signed.key != self._trust.key for lease in answer.work
+        ):
+            self._learn(self._hub.hello(Hello(program=PROGRAM)))  # its key may be a new one
         for lease in answer.work:
             name = names.get(lease.printer)
             if name is None:
@@ -349,6 +385,19 @@ class Agent:
             if file.stem not in wanted:
                 with suppress(OSError):
                     file.unlink()
+
+
+def trust_of(config: AgentConfig) -> "Trust | None":
+    """What checks signatures, if they are checked. Raises Invalid for a key that is none."""
+    if not config.signed:
+        return None
+    from printers.trust import Trust  # needs a package that OctoPrint's own environment lacks
+
+    return Trust(config.folder, pinned=config.hub_key)
+
+
+def unchecked(_: Lease) -> None:
+    """The check of a signature, where there is none."""
 
 
 def _logged(what: Happening) -> None:

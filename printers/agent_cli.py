@@ -23,7 +23,7 @@ from rich.table import Table
 from basis import clock
 from basis.errors import HubError
 from basis.settings import AGENT_PREFIX
-from printers.agent import Agent, AgentConfig, Happening, PrinterAt, Snapshot, View
+from printers.agent import Agent, AgentConfig, Happening, PrinterAt, Snapshot, View, trust_of
 from printers.agent_config import load
 from printers.agent_enrol import SETTINGS_FILE, Wish, enrol
 from printers.hub import HubClient, HubRefused, HubSilent, HubUnreachable, TokenRefused
@@ -154,6 +154,8 @@ def _checked(config: AgentConfig) -> None:
     except HubRefused as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"hub: answers, and knows this agent as {welcome.name}")
+    if (trust := trust_of(config)) is not None:
+        click.echo(f"hub: signs with {trust.newest(welcome.keys)}, which this agent believes")
     ours = {brief.name for brief in welcome.printers}
     for name, given in config.printers.items():
         address = PrinterAt(*given)

@@ -3,6 +3,7 @@
 # agent.toml, mode 0600
 hub = "https://hub.example"
 token = "dha_…"
+hub_key = "ed25519:…"
 folder = "/var/lib/designhub-agent"
 
 [printers.ender]
@@ -39,6 +40,10 @@ class AgentSettings:
 
     token: str = setting(parse=str, default="")
     """The agent's token, as the hub showed it once when the agent was enrolled."""
+
+    hub_key: str = setting(parse=str, default="")
+    """The hub's public key, as enrolling wrote it: nothing is printed that it did not sign. Empty
+    believes the key that the hub names first, and keeps it in `folder`."""
 
     folder: str = setting(parse=str, default="designhub-agent")
     """Where the journal and files under way are kept. Never delete it while a print runs."""
@@ -107,6 +112,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, str]) -> Loaded:
         keep_files=settings.keep_files,
         ca_file=settings.ca_file,
         proxy=settings.proxy,
+        hub_key=settings.hub_key.strip(),
     )
     return Loaded(agent=agent, warnings=warnings)
 

@@ -48,6 +48,8 @@ class _Known:
     token: str
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Address and key by the printer's name."""
+    hub_key: str = ""
+    """What the hub signs with."""
 
 
 def enrol(wish: Wish, *, say: Callable[[str], None]) -> Path:
@@ -73,6 +75,7 @@ def enrol(wish: Wish, *, say: Callable[[str], None]) -> Path:
         raise type(exc)(f"{exc}; nothing is lost: say the same command again") from exc
     finally:
         client.close()
+    known.hub_key = made.hub_key
     for name, url in _addresses(wish, made).items():
         known_url, key = known.keys.get(name, ("", ""))
         if not key or known_url != url:
@@ -137,6 +140,7 @@ def _write(wish: Wish, known: _Known, *, code: str) -> None:
     """The settings file, whole or not at all, which nobody else can read: it holds the keys."""
     folder = wish.folder or str(wish.path.with_suffix(""))
     texts = {"hub": checked_hub_url(wish.hub), "token": known.token, "folder": folder}
+    texts |= {"hub_key": known.hub_key} if known.hub_key else {}
     texts |= {"ca_file": wish.ca_file} if wish.ca_file else {}
     texts |= {"proxy": wish.proxy} if wish.proxy else {}
     texts |= {UNFINISHED: code} if code else {}

@@ -59,6 +59,33 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubKey(Message):
+    """One of the hub's public keys. All but the first were signed for by the one they replace."""
+
+    key: str
+    since: str
+    replaces: str = ""
+    signature: str = ""
+    """Of `replaces`, over `printers.provenance.rotation`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubKeys(Message):
+    """Every key that a hub ever signed with; the last one is in use."""
+
+    keys: list[HubKey]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed(Message):
+    """A document, and the signature of `key` over exactly its bytes in UTF-8."""
+
+    document: str
+    key: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Message):
     """The first thing an agent says."""
 
@@ -86,6 +113,8 @@ class Welcome(Message):
     printers: list[PrinterBrief]
     beat_s: int
     lease_s: int
+    keys: list[HubKey] = field(default_factory=list)
+    """What the hub signs with, and what it signed with before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +156,8 @@ class Lease(Message):
     """Design, version and part, for people."""
     duration_s: int
     lease_s: int
+    signed: Signed | None = None
+    """`printers.provenance.Provenance` of this run, signed by the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,3 +264,5 @@ class Enrolled(Message):
     token: str
     workshop: str
     printers: list[PrinterName]
+    hub_key: str = ""
+    """The hub's public key: from now on the agent prints nothing that it did not sign."""

@@ -28,7 +28,7 @@ from printers.octoprint import (
     sha1_of,
 )
 from printers.port import Port
-from printers.protocol import Beat, PermitAsk, Report, ReportEvent, StaleFence, Word
+from printers.protocol import Beat, Lease, PermitAsk, Report, ReportEvent, StaleFence, Word
 from printers.sight import Sight
 from printers.steps import (
     MARGIN_S,
@@ -76,6 +76,9 @@ class Tools:
     show: Callable[[RunRecord, Beat, str], None]
     stop: threading.Event
     look_s: float
+    signed: Callable[[Lease], None]
+    """Raises NotSigned for a run that our own hub did not sign; does nothing where no package for
+    signatures can be had, and the sha256 from the hub's own answer decides."""
 
 
 class Tending:
@@ -210,6 +213,7 @@ class Tending:
             return self.tools.look_s
         if str(lease.run) not in checked_path(lease.path):
             raise Invalid(f"{lease.path} does not name run {lease.run}: it might be used twice")
+        self.tools.signed(lease)
         self.download()
         if sha1_of(self.file) != lease.sha1:
             raise WrongFile(f"run {lease.run}: the lease's sha1 is not that of its own file")

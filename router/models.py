@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -113,6 +114,8 @@ class JobRow(Base):
     mass_mg: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[int | None] = mapped_column(BigInteger)
     sliced_by: Mapped[str | None] = mapped_column(String(80))
+    made_from: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Digests of mesh, profile and settings that were sliced; empty for older slices."""
     tries: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
@@ -184,6 +187,17 @@ class RunRow(Base):
     cause: Mapped[str] = mapped_column(Text, default="")
 
     job: Mapped[JobRow] = relationship(back_populates="runs")
+
+
+class ProvenanceRow(Base):
+    """What the hub signed for one run: the text itself, for the signature is over its bytes."""
+
+    __tablename__ = "provenance"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(String(80))
+    signature: Mapped[str] = mapped_column(String(120))
 
 
 class HappeningRow(Base):

@@ -4,6 +4,7 @@ The child runs outside any transaction. What it made is kept by its inputs: slic
 twice gives other bytes, and a permit may already name the first.
 """
 
+import hashlib
 import logging
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from basis.errors import HubError, NotAllowed, NotFound, TooLarge, Unavailable
 from designs import queries as designs
 from printers import queries as printers
 from printers.capability import Choices, Profile
+from printers.provenance import digest
 from printers.slicer import (
     LIMITS,
     Sliced,
@@ -82,7 +84,7 @@ def slice_job(
                 jobs.refused(session, job, reason=str(exc), now=clock.now())
         return
     with database.writing() as session:
-        ready(session, job_id, made, now=clock.now())
+        ready(session, job_id, made, now=clock.now(), made_from=_made_from(plate, made))
 
 
 def due(session: Session) -> list[UUID]:
@@ -180,9 +182,30 @@ def _remembered(database: Database, plate: _Plate, sliced: Sliced) -> SliceRow:
             return session.get_one(SliceRow, sliced.cache_key)
 
 
-def ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> None:
+def _made_from(plate: _Plate, made: SliceRow) -> dict[str, str]:
+    """What the provenance of a print will say that its G-code was made from."""
+    ini = job_ini(plate.profile, plate.choices)
+    return {
+        "mesh_sha256": plate.stl_sha256,
+        "profile_sha256": digest(plate.profile.as_json()),
+        "settings_sha256": hashlib.sha256(ini.encode()).hexdigest(),
+        "sliced_at": clock.iso(made.created_at),
+    }
+
+
+def ready(
+    session: Session,
+    job_id: UUID,
+    made: SliceRow,
+    *,
+    now: datetime,
+    made_from: dict[str, str] | None = None,
+) -> None:
     """The G-code of an ordered job is there: it may be leased, unless people must be asked first.
-    Does nothing for a job in another state."""
+    Does nothing for a job in another state.
+
+    made_from : digests of what was sliced, for the provenance of its prints.
+    """
     job = jobs.get(session, job_id)
     if job.state is not Job.ORDERED:
         return
@@ -191,6 +214,7 @@ def ready(session: Session, job_id: UUID, made: SliceRow, *, now: datetime) -> N
     job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
     job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
     job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
+    job.made_from = made_from
     if why:
         job.reason = f"{why}. Agree to make it at the quoted price, or cancel"
         job_event(session, job, JobEvent.COSTS_MORE, actor=HUB, now=now, note=job.reason)

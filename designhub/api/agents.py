@@ -9,18 +9,19 @@ from uuid import UUID
 
 from flask import Blueprint, g, request, send_file
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid, NotYours, Unavailable
 from designhub import enrolling
 from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
-from designhub.hub import Hub, this_hub
+from designhub.hub import Hub, base_url, this_hub
 from designhub.idle import again_s
 from designhub.seen import SEEN_EVERY_S
 from printers import protocol, queries, registry
 from printers.models import Bed
-from router import lease, waiting
+from router import lease, provenance, waiting
 from router.models import JobRow, RunRow
 
 bp = Blueprint("agents_api", __name__, url_prefix="/api/v1")
@@ -67,7 +68,16 @@ def hello() -> ResponseReturnValue:
         ],
         beat_s=hub.settings.beat_s,
         lease_s=hub.settings.lease_s,
+        keys=hub.keys.public(),
     ).to_json()
+
+
+@bp.get("/keys")
+@describes("The hub's public keys", gives=protocol.HubKeys)
+def keys() -> ResponseReturnValue:
+    """What the hub signs the provenance of prints with: the last one now, the others before. Each
+    was signed for by the one it replaces."""
+    return protocol.HubKeys(keys=this_hub().keys.public()).to_json()
 
 
 @bp.post("/agents/me/ask")
@@ -194,7 +204,7 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
                 why_not[str(printer_id)] = why
                 if run is not None:
                     job = session.get_one(JobRow, run.job_id)
-                    work.append(_lease(run, job, title=lease.title(session, job), hub=hub))
+                    work.append(_lease(session, run, job, hub=hub))
     return protocol.Answer(
         work=work,
         again_s=again_s(hub.settings.poll_s),
@@ -208,7 +218,7 @@ def _is_news(known: waiting.Glance, text: str, *, now: datetime) -> bool:
     return (now - known.seen_at).total_seconds() > SEEN_EVERY_S
 
 
-def _lease(run: RunRow, job: JobRow, *, title: str, hub: Hub) -> protocol.Lease:
+def _lease(session: Session, run: RunRow, job: JobRow, *, hub: Hub) -> protocol.Lease:
     if job.gcode_sha256 is None or job.gcode_sha1 is None or job.gcode_bytes is None:
         raise Unavailable(f"job {job.id} is ready without G-code")  # the database forbids it
     return protocol.Lease(
@@ -220,9 +230,10 @@ def _lease(run: RunRow, job: JobRow, *, title: str, hub: Hub) -> protocol.Lease:
         sha256=job.gcode_sha256,
         sha1=job.gcode_sha1,
         size_bytes=job.gcode_bytes,
-        title=title,
+        title=lease.title(session, job),
         duration_s=job.duration_s or 0,
         lease_s=hub.settings.lease_s,
+        signed=provenance.signed(session, run, job, hub=base_url(), sign=hub.keys.sign),
     )
 
 

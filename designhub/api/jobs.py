@@ -16,8 +16,10 @@ from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Caller, Scope, needs, require
 from designhub.hub import Hub, this_hub
+from printers import protocol
 from router import jobs, queries
-from router.models import OrderRow
+from router import provenance as provenances
+from router.models import OrderRow, RunRow
 
 bp = Blueprint("jobs_api", __name__, url_prefix="/api/v1")
 
@@ -74,6 +76,25 @@ def show(job_id: UUID) -> ResponseReturnValue:
     with this_hub().database.reading() as session:
         access.job_roles(session, g.caller, job_id)
         return shown.job(queries.job_story(session, job_id)).to_json()
+
+
+@bp.get("/runs/<uuid:run_id>/provenance")
+@describes("What exactly a run prints", gives=protocol.Signed, who="account")
+@needs(Scope.READ)
+def provenance(run_id: UUID) -> ResponseReturnValue:
+    """For the job's maker and workshop: a document in canonical JSON, and the hub's signature over
+    its bytes. `designhub verify` checks a file against it."""
+    return signed_run(g.caller, run_id).to_json()
+
+
+def signed_run(caller: Caller, run_id: UUID) -> protocol.Signed:
+    """What the hub signed for a run of a job of the caller's. Raises NotFound."""
+    with this_hub().database.reading() as session:
+        run = session.get(RunRow, run_id)
+        if run is None:
+            raise NotFound(f"there is no run {run_id}, or none of yours")
+        access.job_roles(session, caller, run.job_id)
+        return provenances.of_run(session, run_id)
 
 
 @bp.post("/jobs/<uuid:job_id>/passed")

@@ -519,6 +519,8 @@ class AgentMade(Message):
     name: str
     token: str
     printers: list[UUID]
+    hub_key: str = ""
+    """The hub's public key, for the agent's settings."""
 
 
 # The book.

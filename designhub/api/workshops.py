@@ -211,7 +211,9 @@ def enrol(name: str) -> ResponseReturnValue:
         row, token = registry.enrol_agent(
             session, workshop_id=workshop.id, name=asked.name, printers=printers, now=clock.now()
         )
-    made = schema.AgentMade(id=row.id, name=row.name, token=token, printers=printers)
+    made = schema.AgentMade(
+        id=row.id, name=row.name, token=token, printers=printers, hub_key=this_hub().keys.current()
+    )
     return made.to_json(), 201
 
 

@@ -169,6 +169,7 @@ def enrolled(
 def write_agent_config(path: Path, *, hub: str, made: Enrolled, octoprint: str, key: str) -> None:
     """The agent's settings as a file that nobody else can read: it holds two keys."""
     texts = {"hub": hub, "token": made.agent.token, "folder": str(path.with_suffix(""))}
+    texts |= {"hub_key": made.agent.hub_key} if made.agent.hub_key else {}
     # A JSON string is a TOML string, but for DEL, which no address or key has.
     lines = [f"{name} = {json.dumps(text)}" for name, text in texts.items()]
     lines += ["", f"[printers.{made.printer.name}]"]

@@ -1,5 +1,7 @@
 """Jobs: what becomes of one, what people may say of it, and what they say to each other."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -11,10 +13,10 @@ from basis import clock
 from basis.errors import HubError, Invalid, NotFound, TooMany
 from designhub import access
 from designhub.api import schema
-from designhub.api.jobs import VERBS, fail, say
+from designhub.api.jobs import VERBS, fail, say, signed_run
 from designhub.auth import Caller
 from designhub.errors import status_of
-from designhub.hub import this_hub
+from designhub.hub import base_url, this_hub
 from designhub.language import _
 from designhub.web import job_words, printer_words, quote_words
 from designhub.web.job_words import moves
@@ -22,7 +24,9 @@ from designhub.web.session import own_path, signed_in
 from designhub.web.wish import Wish
 from designs import queries as designs
 from printers.offer import COLLECTED, Mode
-from router import queries, talking
+from printers.protocol import Signed
+from printers.provenance import Provenance, read
+from router import provenance, queries, talking
 from router.history import ENDED_JOBS
 from router.models import RunRow
 from router.queries import JobStory
@@ -50,11 +54,32 @@ class Buttons:
     cancel: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """What a run prints, as the hub signed it."""
+
+    run: RunRow
+    made: Provenance
+    key: str
+
+
 @bp.get("/jobs/<uuid:job_id>")
 @signed_in
 def show(job_id: UUID) -> ResponseReturnValue:
     """One job for its maker and its workshop: state, what is next, what is known, and messages."""
     return _page(job_id)
+
+
+@bp.get("/jobs/<uuid:job_id>/runs/<uuid:run_id>/provenance.json")
+@signed_in
+def provenance_file(job_id: UUID, run_id: UUID) -> ResponseReturnValue:
+    """What exactly a run prints, with the hub's signature, to keep and to check elsewhere."""
+    body = json.dumps(signed_run(g.caller, run_id).to_json(), ensure_ascii=False, indent=1) + "\n"
+    name = f"provenance-{run_id}.json"
+    return body, {
+        "Content-Type": "application/json",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
 
 
 @bp.post("/jobs/<uuid:job_id>/messages")
@@ -107,6 +132,7 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
     with this_hub().database.reading() as database:
         roles = access.job_roles(database, g.caller, job_id)
         story = queries.job_story(database, job_id)
+        signed = provenance.of_job(database, job_id)
         people = {story.order.maker_id, story.printer.workshop.owner_id, story.design_owner}
         names = access.names_of(database, people)
         pictured = designs.pictured(database, {story.part_id}, reader_id=g.caller.id)
@@ -134,6 +160,8 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         kind=job_words.kind_of_state(job.state, state),
         bars=quote_words.bars(story.quote, inputs),
         sources=quote_words.sources(inputs),
+        printed=_printed(story, signed),
+        base_url=base_url(),
         happened=[each for each in story.history if each.what != talking.MESSAGE],
         messages=[each for each in story.history if each.what == talking.MESSAGE],
         most_chars=talking.MOST_CHARS,
@@ -149,6 +177,15 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         now=clock.now(),
     )
     return page, 200 if fault is None else status_of(fault)
+
+
+def _printed(story: JobStory, signed: Mapping[UUID, Signed]) -> Printed | None:
+    """What the youngest run with a signature prints, or printed."""
+    for run in reversed(story.job.runs):
+        if run.id in signed:
+            made = signed[run.id]
+            return Printed(run=run, made=read(made.document), key=made.key)
+    return None
 
 
 def _doubtful(story: JobStory, run: RunRow | None) -> RunRow | None:

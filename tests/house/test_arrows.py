@@ -25,6 +25,7 @@ DOORS = {
         "models",
         "offer",
         "protocol",
+        "provenance",
         "queries",
         "registry",
         "slicer",
@@ -54,20 +55,26 @@ PRINTER_SIDE = {
     "octoprint_http",
     "port",
     "protocol",
+    "provenance",
+    "signing",
     "station",
     "steps",
     "tending",
+    "trust",
 }
 """Modules of `printers` that install on a small board: the base install and nothing else."""
 
-LIGHT = {"click", "requests", "rich", "urllib3"}
+LIGHT = {"click", "cryptography", "requests", "rich", "urllib3"}
 """Libraries of the base install."""
 
 PURE = [
     *(f"router/{name}.py" for name in ("states", "matching", "quote", "emissions", "estimate")),
     *(f"designs/{name}.py" for name in ("facts", "mesh", "licences")),
     *(f"commons/{name}.py" for name in ("vocab", "settlement", "facts")),
-    *(f"printers/{name}.py" for name in ("capability", "protocol", "evidence", "gcode")),
+    *(
+        f"printers/{name}.py"
+        for name in ("capability", "protocol", "evidence", "gcode", "provenance")
+    ),
     "basis/units.py",
 ]
 RIMS = {"sqlalchemy", "flask", "requests", "subprocess", "socket", "os", "time", "random"}

@@ -8,10 +8,11 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from printers.protocol import (
     Beat,
     BeatAnswer,
     Hello,
+    HubKey,
     Lease,
     Permit,
     PermitAsk,
@@ -31,14 +33,18 @@ from printers.protocol import (
     Report,
     Reported,
     ReportEvent,
+    Signed,
     StaleFence,
     Welcome,
     Word,
     gcode_path,
 )
+from printers.provenance import Provenance, canonical, rotation
+from printers.signing import new_private, public_of, sign
 from router.states import HELD, LIVE, OPEN, Event, Run, after
 
 TOKEN = "dha_stand-in"
+SINCE = "2026-03-01T12:00:00.000000Z"
 STATUS = {NotSignedIn: 401, NotFound: 404, NotAllowed: 409, Invalid: 422}
 EVENTS = {
     ReportEvent.STARTED: Event.START,
@@ -107,6 +113,9 @@ class HubStandIn:
         self.beds_violated = 0
         self.guard = threading.RLock()
         self.calls: list[str] = []
+        self.keys = [new_private()]
+        """Its private keys; it signs with the last one."""
+        self.signs: Callable[[Lease], Signed | None] = self.sign
 
     def order(self, name: str, gcode: bytes) -> None:
         with self.guard:
@@ -137,7 +146,26 @@ class HubStandIn:
 
     def hello(self, said: Hello) -> Welcome:
         briefs = [each.brief for each in self.printers.values()]
-        return Welcome(agent=uuid4(), name="bench", printers=briefs, beat_s=1, lease_s=self.lease_s)
+        return Welcome(
+            agent=uuid4(),
+            name="bench",
+            printers=briefs,
+            beat_s=1,
+            lease_s=self.lease_s,
+            keys=self.public(),
+        )
+
+    def public(self) -> list[HubKey]:
+        """Its keys, each signed for by the one before."""
+        found = [HubKey(key=public_of(self.keys[0]), since=SINCE)]
+        for private, following in pairwise(self.keys):
+            key = HubKey(key=public_of(following), since=SINCE, replaces=public_of(private))
+            found.append(replace(key, signature=sign(private, rotation(key)).signature))
+        return found
+
+    def sign(self, lease: Lease, **changes: Any) -> Signed:
+        """What it signs of a lease; `changes` make it speak of something else."""
+        return sign(self.keys[-1], document_of(lease, **changes))
 
     def ask(self, said: Question) -> Answer:
         work, why_not = [], {}
@@ -178,6 +206,7 @@ class HubStandIn:
             duration_s=60,
             lease_s=self.lease_s,
         )
+        lease = replace(lease, signed=self.signs(lease))
         self.runs[run_id] = RunRow(
             lease=lease, printer=row, gcode=gcode, lease_until=now + self.lease_s
         )
@@ -274,6 +303,32 @@ class HubStandIn:
                 fault.times -= 1
                 return fault.kind
         return ""
+
+
+def document_of(lease: Lease, **changes: Any) -> str:
+    """What a hub signs of a lease."""
+    said: dict[str, Any] = {
+        "hub": "http://hub.test",
+        "job": lease.job,
+        "run": lease.run,
+        "printer": lease.printer,
+        "fence": lease.fence,
+        "gcode_sha256": lease.sha256,
+        "gcode_bytes": lease.size_bytes,
+        "design": 1,
+        "design_title": "cube",
+        "commit": "0" * 40,
+        "part": "cube",
+        "part_blob": "1" * 40,
+        "choices": {},
+        "slicer": "none",
+        "mesh_sha256": "",
+        "profile_sha256": "",
+        "settings_sha256": "",
+        "sliced_at": "",
+        "made_at": SINCE,
+    }
+    return canonical(Provenance(**said | changes).to_json())
 
 
 class _Handler(BaseHTTPRequestHandler):
