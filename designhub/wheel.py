@@ -8,7 +8,7 @@ import base64
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import Distribution, distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,20 +26,24 @@ WHEEL = "Wheel-Version: 1.0\nGenerator: designhub\nRoot-Is-Purelib: true\nTag: p
 def put_wheel(folder: Path) -> Path:
     """Have the wheel of this release in `folder`, in place of those of other releases."""
     installed = distribution(NAME)
-    path = folder / f"{NAME}-{installed.version}-py3-none-any.whl"
-    data = _packed(installed)
+    return keep(folder, NAME, installed.version, wheel(NAME, installed.version, _files(installed)))
+
+
+def keep(folder: Path, name: str, version: str, data: bytes) -> Path:
+    """Have these bytes in `folder` as the wheel of this release, and of no other."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
     if not path.is_file() or path.read_bytes() != data:
         new = path.with_suffix(".new")
         new.write_bytes(data)
         new.replace(path)
         flush_folder(folder)
-    for other in folder.glob(f"{NAME}-*.whl"):
+    for other in folder.glob(f"{name}-*.whl"):
         if other != path:
             other.unlink(missing_ok=True)
     return path
 
 
-def _packed(installed: Distribution) -> bytes:
+def _files(installed: Distribution) -> dict[str, bytes]:
     about = f"{NAME}-{installed.version}.dist-info"
     files = dict(_sources())
     told = {
@@ -51,7 +55,13 @@ def _packed(installed: Distribution) -> bytes:
         if not text:
             raise Unavailable(f"this installation of {NAME} lacks its {name}: install it again")
         files[f"{about}/{name}"] = text.encode()
-    files[f"{about}/WHEEL"] = WHEEL.encode()
+    return files
+
+
+def wheel(name: str, version: str, files: Mapping[str, bytes]) -> bytes:
+    """A wheel of these files. The same files give the same bytes."""
+    about = f"{name}-{version}.dist-info"
+    files = {**files, f"{about}/WHEEL": WHEEL.encode()}
     listed = [f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in files.items()]
     files[f"{about}/RECORD"] = "".join([*listed, f"{about}/RECORD,,\n"]).encode()
     packed = io.BytesIO()

@@ -12,4 +12,5 @@ pytest_plugins = [
     "tests.support.hub_process",
     "tests.support.hubs",
     "tests.support.octoprint_fixtures",
+    "tests.support.plugin_fixtures",
 ]

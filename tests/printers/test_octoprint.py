@@ -22,11 +22,16 @@ from printers.octoprint import (
     sha1_of,
 )
 from tests.support.octoprint_fixtures import Bench, RealBench, dwells, eventually
+from tests.support.plugin_fixtures import InsideBench
+
+REAL = [pytest.param(each, marks=pytest.mark.octoprint) for each in ("real", "inside")]
 
 
-@pytest.fixture(params=["stand_in", pytest.param("real", marks=pytest.mark.octoprint)])
+@pytest.fixture(params=["stand_in", *REAL])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """An idle printer, with nothing of this test on it."""
+    """An idle printer, with nothing of this test on it: over HTTP, or from within OctoPrint."""
+    if request.param == "inside":
+        return InsideBench(request.getfixturevalue("plugin"))
     if request.param == "real":
         return RealBench(request.getfixturevalue("farm"), 0)
     stand_in: Bench = request.getfixturevalue("stand_in")
