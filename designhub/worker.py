@@ -13,6 +13,7 @@ from designhub import links, mail, publications
 from designhub.hub import Hub
 from designs import publishing, versions
 from designs.models import VersionRow
+from printers import trials
 from router import lease, slicing
 
 SWEEP_S = 15.0
@@ -61,6 +62,17 @@ def slice_job(job_id: str) -> None:
     )
 
 
+def try_printer(printer_id: str) -> None:
+    """Slice a cube for a printer that was added or changed."""
+    hub = _hub()
+    trials.try_printer(
+        UUID(printer_id),
+        database=hub.database,
+        scratch=hub.settings.scratch_dir,
+        wall_s=hub.settings.slicer_wall_s,
+    )
+
+
 def send_mail(mail_id: int) -> None:
     """Send one mail that is owed."""
     mail.send(_hub(), mail_id, now=clock.now())
@@ -68,7 +80,7 @@ def send_mail(mail_id: int) -> None:
 
 def register(queue: Queue) -> None:
     """Let a queue know the side work: in the server that asks for it, and in the worker."""
-    for task in (analyse_version, make_model, slice_job, send_mail):
+    for task in (analyse_version, make_model, slice_job, try_printer, send_mail):
         queue.register(task)
 
 
@@ -107,6 +119,7 @@ class Worker:
             measured = publishing.due(session)
             modelled = publishing.models_due(session)
             sliced = slicing.due(session)
+            untried = trials.due(session)
             owed = mail.due(session, now=clock.now())
         for design_id in late:
             measured += publishing.read_late_refs(
@@ -118,6 +131,8 @@ class Worker:
             hub.queue.soon(analyse_version, version_id)
         for job_id in sliced:
             hub.queue.soon(slice_job, str(job_id))
+        for printer_id in untried:
+            hub.queue.soon(try_printer, str(printer_id))
         for mail_id in owed:
             hub.queue.soon(send_mail, mail_id)
         for mesh_id in modelled:

@@ -3,6 +3,7 @@
 Lengths are µm or whole mm, temperatures °C; the names say which.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -11,6 +12,7 @@ from typing import Any, Self
 from basis.errors import Invalid
 from printers.gcode import FLAVOURS, GcodeRefused, Guard, check_lines
 from printers.materials import MATERIALS, Material, material
+from printers.tuning import Tuning
 
 __all__ = [
     "COMMON",
@@ -32,6 +34,8 @@ SKIRT_UM = 2_000
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,80}")
 
+_TOP = r"max_print_height(?:-\d{1,3}|\*0\.\d{1,2})?"
+
 # What a start or end code may leave to the slicer, with a value that stands for it in the check.
 # The slicer's macro language can do more; only forms whose result is plain are allowed.
 _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -40,8 +44,18 @@ _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("(?:first_layer_)?temperature", "NOZZLE"),
         ("(?:first_layer_)?bed_temperature", "BED"),
         ("nozzle_diameter", "0.4"),
-        (r"min\(max_layer_z\+\d{1,3}, ?max_print_height\)", "HEIGHT"),
+        (r"first_layer_temperature\[0\] ?- ?\d{1,3}", "NOZZLE"),
+        (r"first_layer_bed_temperature\[0\] ?- ?\d{1,3}", "BED"),
+        (_TOP, "HEIGHT"),
+        (rf"min\((?:max_)?layer_z\+\d{{1,3}}, ?{_TOP}\)", "HEIGHT"),
     )
+)
+
+# Either of two, both of which are checked: a plain number by the order's layer height, as vendors
+# choose a flow by it; and a line that lifts while there is room, or nothing.
+_EITHER = (
+    re.compile(r"\{if layer_height ?[<>]=? ?\d(?:\.\d{1,3})?\}(\d{1,5})\{else\}(\d{1,5})\{endif\}"),
+    re.compile(r"\{if (?:max_)?layer_z ?< ?" + _TOP + r"\}([^{}\n]{0,80})()\{endif\}"),
 )
 
 
@@ -88,6 +102,11 @@ class Profile(_Plain):
     acceleration_mm_s2: int = 1000
     retract_um: int = 2_000
     """Under 1 mm for a direct drive, 4 to 6 mm through a Bowden tube."""
+    bed_min_x_mm: int = 0
+    bed_min_y_mm: int = 0
+    """Where the printable area begins: below zero where the middle of the bed is the origin."""
+    tuning: Tuning | None = None
+    """The workshop's own settings of the slicer; none means this hub's."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -97,6 +116,9 @@ class Profile(_Plain):
         _one_of("filament_um", self.filament_um, frozenset({1750, 2850}))
         if type(self.enclosure) is not bool:
             raise Invalid(f"enclosure must be true or false, got {self.enclosure!r}")
+        told: Any = self.tuning
+        if told is not None and not isinstance(told, Tuning):
+            object.__setattr__(self, "tuning", Tuning.from_json(told))
         for name, (low, high) in _BOUNDS.items():
             _between(name, getattr(self, name), low, high)
         for name in ("start_gcode", "end_gcode"):
@@ -107,11 +129,25 @@ class Profile(_Plain):
         """Width of a line of the first layer: 5 % wider than the nozzle, to stick."""
         return self.nozzle_um * 21 // 20
 
+    def heat_c(self, stuff: Material) -> tuple[int, int]:
+        """How hot nozzle and bed get for a material, at most: by the workshop's own settings
+        where it has some."""
+        own = self.tuning.of(stuff.name) if self.tuning else {}
+        nozzle = own.get("temperature", stuff.nozzle_c)
+        first = own.get("first_layer_temperature", stuff.first_nozzle_c)
+        bed = own.get("bed_temperature", stuff.bed_c)
+        first_bed = own.get("first_layer_bed_temperature", stuff.first_bed_c)
+        return (
+            math.ceil(max(float(nozzle), float(first))),
+            math.ceil(max(float(bed), float(first_bed))),
+        )
+
     def guard(self) -> Guard:
         """What no G-code for this printer may pass."""
-        x, y = self.bed_x_mm * 1000, self.bed_y_mm * 1000
+        left, front = self.bed_min_x_mm * 1000, self.bed_min_y_mm * 1000
+        right, back = left + self.bed_x_mm * 1000, front + self.bed_y_mm * 1000
         return Guard(
-            bed_um=((0, 0), (x, 0), (x, y), (0, y)),
+            bed_um=((left, front), (right, front), (right, back), (left, back)),
             max_height_um=self.height_mm * 1000,
             max_nozzle_c=self.max_nozzle_c,
             max_bed_c=self.max_bed_c,
@@ -128,13 +164,22 @@ class Profile(_Plain):
         filled = text
         for pattern, value in _PLACEHOLDERS:
             filled = pattern.sub(str(worst.get(value, value)), filled)
+        for choice in (r"\1", r"\2"):
+            chosen = filled
+            for either in _EITHER:
+                chosen = either.sub(choice, chosen)
+            self._check_filled(name, chosen)
+
+    def _check_filled(self, name: str, filled: str) -> None:
         # In comments too: the slicer's macro language does not know what a comment is.
         if found := re.search(r"[\[\]{}]", filled):
-            line = filled.count("\n", 0, found.start()) + 1
+            line = filled.count("\n", 0, found.start())
             raise Invalid(
-                f"{name}, line {line}: a placeholder that is not allowed; there are "
-                "[first_layer_temperature], [first_layer_bed_temperature], [temperature], "
-                "[bed_temperature], [nozzle_diameter] and {min(max_layer_z+5, max_print_height)}"
+                f"{name}, line {line + 1}: a placeholder that is not allowed in"
+                f" {filled.splitlines()[line][:80]!r}; there are [first_layer_temperature],"
+                " [first_layer_bed_temperature], [temperature], [bed_temperature],"
+                " {first_layer_temperature[0]-50}, [nozzle_diameter], [max_print_height] and"
+                " {min(max_layer_z+5, max_print_height)}"
             )
         try:
             check_lines(filled, self.guard())
@@ -154,6 +199,8 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "travel_mm_s": (20, 600),  # 600 mm/s is the guard's 36 000 mm/min
     "acceleration_mm_s2": (100, 50_000),
     "retract_um": (0, 10_000),
+    "bed_min_x_mm": (-1_000, 1_000),
+    "bed_min_y_mm": (-1_000, 1_000),
 }
 
 

@@ -19,6 +19,14 @@ class Bed(StrEnum):
     OCCUPIED = "occupied"
 
 
+class Trial(StrEnum):
+    """Whether a cube could be sliced for a printer as it is now: it takes work only then."""
+
+    DUE = "due"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
 class WorkshopRow(Base):
     """A microfactory, fab lab or person that runs printers at one place."""
 
@@ -87,6 +95,9 @@ class PrinterRow(Base):
     name: Mapped[str] = mapped_column(String(80))
     profile: Mapped[dict[str, Any]]
     """`printers.capability.Profile.to_json`: what the machine is."""
+    trial: Mapped[Trial] = mapped_column(EnumByValue(Trial), server_default="passed")
+    trial_said: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What the cube would take, or why there is none, for the workshop."""
     bed: Mapped[Bed] = mapped_column(EnumByValue(Bed), default=Bed.OCCUPIED)
     bed_changed_at: Mapped[datetime] = mapped_column(index=True)
     accepting: Mapped[bool] = mapped_column(default=True)

@@ -131,6 +131,8 @@ class Offer:
     prices: Prices
     carriage: tuple[Carriage, ...]
     accepting: bool
+    tried: bool = True
+    """Whether a cube could be sliced for it as it is now."""
     bed_clear: bool
     seen_at: datetime | None
     idle_since: datetime

@@ -18,6 +18,7 @@ from printers.models import (
     PrinterNoteRow,
     PrinterRow,
     SpoolRow,
+    Trial,
     WorkshopRow,
 )
 from printers.offer import Carriage, Loaded, Offer, Prices
@@ -72,6 +73,7 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         prices=Prices.from_json(workshop.prices),
         carriage=tuple(Carriage.from_json(each) for each in workshop.carriage),
         accepting=row.accepting,
+        tried=row.trial is Trial.PASSED,
         bed_clear=row.bed is Bed.CLEAR,
         seen_at=row.seen_at,
         idle_since=row.idle_since,

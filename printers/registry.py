@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
 from printers import protocol
-from printers.capability import MATERIALS, Profile
+from printers.capability import COMMON, MATERIALS, Profile
 from printers.hours import Hours
 from printers.models import (
     AgentRow,
@@ -27,6 +27,7 @@ from printers.models import (
     PrinterNoteRow,
     PrinterRow,
     SpoolRow,
+    Trial,
     WorkshopRow,
 )
 from printers.offer import Carriage, Prices
@@ -170,6 +171,7 @@ def add_printer(
         workshop_id=workshop.id,
         name=name,
         profile=profile.as_json(),
+        trial=_first_trial(profile),
         bed=Bed.OCCUPIED,
         bed_changed_at=now,
         idle_since=now,
@@ -190,8 +192,20 @@ def change_printer(
         row.name = name
     if profile is not None:
         row.profile = profile.as_json()
+        row.trial, row.trial_said = _first_trial(profile), ""
     session.flush()
     touched(session, row.id)
+
+
+def try_again(session: Session, row: PrinterRow) -> None:
+    """Have the cube sliced once more: something else than the profile was mended."""
+    row.trial, row.trial_said = Trial.DUE, ""
+    session.flush()
+
+
+def _first_trial(profile: Profile) -> Trial:
+    """The machines that come with this program are sliced for by its own tests."""
+    return Trial.PASSED if profile in COMMON.values() else Trial.DUE
 
 
 def remove_printer(session: Session, row: PrinterRow, *, now: datetime) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from basis.errors import Invalid
 from basis.units import ceil_div
 from printers.capability import SKIRT_UM, Choices, Material, Profile, margin_um, material
+from printers.slicer_keys import TUNABLE, Form, Word
 
-__all__ = ["KEYS", "BadSettings", "job_ini", "margin_um", "render"]
+__all__ = ["FORMS", "KEYS", "BadSettings", "job_ini", "margin_um", "render"]
 
 SHELL_UM = 800
 """Least thickness of a closed top and bottom."""
@@ -30,7 +31,8 @@ _FLAG = re.compile(r"[01]")
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
 _PERCENT = re.compile(r"\d{1,3}%")
 _WORD = re.compile(r"[A-Za-z_0-9]{1,40}")
-_BED = re.compile(r"\d{1,4}(?:\.\d{1,3})?x\d{1,4}(?:\.\d{1,3})?(?:,[\d.]+x[\d.]+){3}")
+_CORNER = r"-?\d{1,4}(?:\.\d{1,3})?x-?\d{1,4}(?:\.\d{1,3})?"
+_BED = re.compile(rf"{_CORNER}(?:,{_CORNER}){{3}}")
 _CODE = re.compile(r"[ -~]{0,20000}")  # a G-code with its line ends escaped
 _EMPTY = re.compile("")
 _EMPTY_TEXT = re.compile('""')
@@ -123,6 +125,10 @@ KEYS: Mapping[str, re.Pattern[str]] = {
         _NUMBER,
     ),
 }
+"""What is always said, and its form where this hub chooses the value."""
+
+FORMS: Mapping[str, re.Pattern[str] | Form | Word] = {**KEYS, **TUNABLE}
+"""All that may be said: a workshop's own settings have bounds beside their form."""
 
 
 def job_ini(profile: Profile, choices: Choices) -> str:
@@ -134,28 +140,41 @@ def job_ini(profile: Profile, choices: Choices) -> str:
     stuff = material(choices.material)
     _check_fit(profile, choices, stuff)
     values = _machine(profile, choices) | _material(profile, stuff) | _part(profile, choices)
-    return render(values | _pace(profile))
+    return render(_tuned(values | _pace(profile), profile, choices))
 
 
 def render(values: Mapping[str, str]) -> str:
     """Key by key text. Raises BadSettings for a key off the list, one missing, or a bad value."""
-    if values.keys() != KEYS.keys():
-        wrong = ", ".join(sorted(values.keys() ^ KEYS.keys()))
-        raise BadSettings(f"the slicer's settings lack or must not have: {wrong}")
+    wrong = (KEYS.keys() - values.keys()) | (values.keys() - FORMS.keys())
+    if wrong:
+        listed = ", ".join(sorted(wrong))
+        raise BadSettings(f"the slicer's settings lack or must not have: {listed}")
     for name, value in values.items():
-        if not KEYS[name].fullmatch(value):
+        if not FORMS[name].fullmatch(value):
             raise BadSettings(f"the slicer's setting {name} cannot be {value[:80]!r}")
     return "".join(f"{name} = {values[name]}\n" for name in sorted(values))
 
 
+def _tuned(values: dict[str, str], profile: Profile, choices: Choices) -> dict[str, str]:
+    """The workshop's own settings over this hub's, where the order leaves them room."""
+    if profile.tuning is None:
+        return values
+    own = {**profile.tuning.settings, **profile.tuning.of(choices.material)}
+    if choices.infill_pct == 100:
+        own.pop("fill_pattern", None)
+    if "first_layer_height" in own:
+        first_um = round(float(own["first_layer_height"]) * 1_000)
+        own["first_layer_height"] = _mm(min(first_um, profile.nozzle_um * 3 // 4))
+    return values | own
+
+
 def _check_fit(profile: Profile, choices: Choices, stuff: Material) -> None:
-    nozzle_c = max(stuff.nozzle_c, stuff.first_nozzle_c)
+    nozzle_c, bed_c = profile.heat_c(stuff)
     if nozzle_c > profile.max_nozzle_c:
         raise BadSettings(
             f"{stuff.name} needs a nozzle of {nozzle_c} °C, {profile.name} reaches "
             f"{profile.max_nozzle_c} °C: choose another material or printer"
         )
-    bed_c = max(stuff.bed_c, stuff.first_bed_c)
     if bed_c > profile.max_bed_c:
         raise BadSettings(
             f"{stuff.name} needs a bed of {bed_c} °C, {profile.name} reaches "
@@ -170,14 +189,14 @@ def _check_fit(profile: Profile, choices: Choices, stuff: Material) -> None:
 
 
 def _machine(profile: Profile, choices: Choices) -> dict[str, str]:
-    low = _mm(margin_um(profile, choices))
-    right = _mm(profile.bed_x_mm * 1000 - margin_um(profile, choices))
-    back = _mm(profile.bed_y_mm * 1000 - margin_um(profile, choices))
+    margin, (first, _, last, _) = margin_um(profile, choices), profile.guard().bed_um
+    left, front = _mm(first[0] + margin), _mm(first[1] + margin)
+    right, back = _mm(last[0] - margin), _mm(last[1] - margin)
     push, travel = str(profile.acceleration_mm_s2), str(profile.travel_mm_s)
     return {
         "printer_technology": profile.process,
         "gcode_flavor": profile.gcode_flavor,
-        "bed_shape": f"{low}x{low},{right}x{low},{right}x{back},{low}x{back}",
+        "bed_shape": f"{left}x{front},{right}x{front},{right}x{back},{left}x{back}",
         "max_print_height": str(profile.height_mm),
         "nozzle_diameter": _mm(profile.nozzle_um),
         "retract_length": _mm(profile.retract_um),
@@ -274,7 +293,8 @@ def _pace(profile: Profile) -> dict[str, str]:
 
 def _mm(um: int) -> str:
     """µm as the slicer's mm, without zeros nobody needs: 200 → 0.2."""
-    return f"{um // 1000}.{um % 1000:03}".rstrip("0").rstrip(".")
+    sign, um = "-" if um < 0 else "", abs(um)
+    return sign + f"{um // 1000}.{um % 1000:03}".rstrip("0").rstrip(".")
 
 
 def _escaped(code: str) -> str:

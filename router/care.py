@@ -61,7 +61,7 @@ def change(
     must not run on another. Raises Invalid, Conflict.
     """
     printer = rows.locked_printer(session, printer_id)
-    machine = None if profile.as_json() == printer.profile else profile
+    machine = None if profile == Profile.from_json(printer.profile) else profile
     if machine is not None and (count := _jobs(session, printer_id, SLICED)):
         raise NotAllowed(
             f"{count} of its jobs were sliced for the machine as it is: let it make them, or"

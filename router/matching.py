@@ -43,6 +43,7 @@ class Axis(StrEnum):
     BED_TEMPERATURE = "bed_temperature"
     ENCLOSURE = "enclosure"
     ACCEPTING = "accepting"
+    TRIAL = "trial"
     SEEN = "seen"
     DISTANCE = "distance"
     CARRIAGE = "carriage"
@@ -134,11 +135,10 @@ def _machine(need: Need, offer: Offer) -> list[Reason]:
     material = MATERIALS.get(need.material)
     if material is None:
         return reasons
-    nozzle_c = max(material.nozzle_c, material.first_nozzle_c)
+    nozzle_c, bed_c = profile.heat_c(material)
     if nozzle_c > profile.max_nozzle_c:
         needed, available = str(nozzle_c), str(profile.max_nozzle_c)
         reasons.append(_reason(Axis.NOZZLE_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
-    bed_c = max(material.bed_c, material.first_bed_c)
     if bed_c > profile.max_bed_c:
         needed, available = str(bed_c), str(profile.max_bed_c)
         reasons.append(_reason(Axis.BED_TEMPERATURE, needed, available, "°C", Fixer.NOBODY))
@@ -176,6 +176,9 @@ def _service(offer: Offer, *, now: datetime, unseen_s: int) -> list[Reason]:
     reasons = []
     if not offer.accepting:
         reasons.append(_reason(Axis.ACCEPTING, "takes new work", "paused", "", Fixer.WORKSHOP))
+    if not offer.tried:
+        needed = "a cube sliced for it"
+        reasons.append(_reason(Axis.TRIAL, needed, "not yet", "", Fixer.WORKSHOP))
     if offer.seen_at is None:
         reasons.append(_reason(Axis.SEEN, "an agent that answers", "never", "", Fixer.WORKSHOP))
     elif offer.seen_at < now - timedelta(seconds=unseen_s):

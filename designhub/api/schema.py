@@ -463,6 +463,9 @@ class Printer(Message):
     id: UUID
     name: str
     profile: dict[str, Any]
+    trial: str
+    """`due`, `passed` or `failed`: it takes work once a cube could be sliced for it."""
+    trial_said: str
     bed: str
     bed_changed_at: str
     accepting: bool

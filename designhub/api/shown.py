@@ -290,6 +290,8 @@ def printer(row: PrinterRow, work: PrinterWork | None) -> schema.Printer:
         id=row.id,
         name=row.name,
         profile=row.profile,
+        trial=row.trial.value,
+        trial_said=row.trial_said,
         bed=row.bed.value,
         bed_changed_at=iso(row.bed_changed_at),
         accepting=row.accepting,

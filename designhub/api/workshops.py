@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid, NotFound
-from designhub import access
+from designhub import access, worker
 from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs
@@ -104,7 +104,9 @@ def add_printer(name: str) -> ResponseReturnValue:
         )
         printer_id = row.id
         session.expire_all()
-        return shown.printer(queries.printer(session, printer_id), None).to_json(), 201
+        answer = shown.printer(queries.printer(session, printer_id), None).to_json()
+    this_hub().queue.soon(worker.try_printer, str(printer_id))
+    return answer, 201
 
 
 @bp.get("/printers/<uuid:printer_id>")

@@ -15,7 +15,7 @@ from designhub import access
 from designhub.language import _, ngettext
 from designhub.web import printer_words, words
 from designs import queries as designs
-from printers.models import Bed, PrinterRow, SpoolRow
+from printers.models import Bed, PrinterRow, SpoolRow, Trial
 from router import care
 from router.jobs import reserved_mg
 from router.queries import Owed, owed_by, permits_out
@@ -175,12 +175,16 @@ def _state(
         text, kind = printer_words.RUNS[run.state]
         asks = kind in ("warn", "bad")
         return State(text=str(text), kind=kind, asks=asks)
+    if printer.trial is Trial.FAILED:
+        return State(text=_("Its settings do not work: see why"), kind="bad", asks=True)
     if printer.seen_at is None:
         return State(text=_("Not connected yet"), kind="warn", asks=True)
     if not printer_words.is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
         return State(text=_("Its agent is silent: is the board on?"), kind="bad", asks=True)
     if printer.bed is Bed.OCCUPIED:
         return State(text=_("Look at the bed: is it clear?"), kind="warn", asks=True)
+    if printer.trial is Trial.DUE:
+        return State(text=_("A cube is being sliced for it, to try its settings"), kind="on")
     if not printer.accepting:
         return State(text=_("Paused: it takes nothing new"), kind="warn")
     if not printer.spools:

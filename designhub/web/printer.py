@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid, NotFound
-from designhub import access
+from designhub import access, worker
 from designhub.accounts import plain_text
 from designhub.api.workshops import load_spool
 from designhub.auth import Caller
@@ -122,6 +122,17 @@ def pause(printer_id: UUID) -> ResponseReturnValue:
 def reopen(printer_id: UUID) -> ResponseReturnValue:
     """Take new work."""
     return _accept(printer_id, accepting=True)
+
+
+@bp.post("/printers/<uuid:printer_id>/try")
+@signed_in
+def try_again(printer_id: UUID) -> ResponseReturnValue:
+    """Slice the cube once more."""
+    with this_hub().database.writing() as session:
+        printer = own(session, g.caller, printer_id)
+        registry.try_again(session, printer)
+    this_hub().queue.soon(worker.try_printer, str(printer_id))
+    return back(printer)
 
 
 @bp.post("/printers/<uuid:printer_id>/spools")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from designhub.language import Lazy, _, lazy
 from designhub.web import words
-from printers.models import PrinterRow
+from printers.models import PrinterRow, Trial
 from printers.offer import Carriage, Mode, Prices
 from router.states import Run
 
@@ -90,7 +90,7 @@ def public_state(
     """A printer's state as a maker needs it, and the kind of its badge."""
     if not is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
         return _("Not reachable now"), "warn"
-    if not printer.accepting:
+    if not printer.accepting or printer.trial is not Trial.PASSED:
         return _("Takes no new work now"), "warn"
     if busy or waiting:
         return _("Busy"), "on"

@@ -89,6 +89,7 @@ STANDING: Mapping[Axis, Lazy] = {
     Axis.BED_TEMPERATURE: lazy("their bed does not get so hot"),
     Axis.ENCLOSURE: lazy("they have no closed chamber"),
     Axis.ACCEPTING: lazy("they are paused"),
+    Axis.TRIAL: lazy("their settings are not proved yet"),
     Axis.SEEN: lazy("their agent does not answer"),
     Axis.DISTANCE: lazy("they are too far away"),
     Axis.CARRIAGE: lazy("no way from there that was asked for"),
@@ -111,6 +112,7 @@ TO_CHANGE: Mapping[Axis, Lazy] = {
         "The part is too tall for the printers here: only its designer can split it."
     ),
     Axis.ACCEPTING: lazy("Ask again later, or write to the workshop: it is paused."),
+    Axis.TRIAL: lazy("Ask again in some minutes: a cube is sliced for them first."),
     Axis.SEEN: lazy("Ask again later: the printers are switched off."),
 }
 """What a maker can do about the reason that most printers have."""

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from basis import clock
 from basis.errors import HubError, Invalid
-from designhub import access
+from designhub import access, worker
 from designhub.accounts import plain_text
 from designhub.errors import status_of
 from designhub.hub import this_hub
@@ -282,10 +282,11 @@ def added(slug: str) -> ResponseReturnValue:
                 profile=_profile({}),
                 now=clock.now(),
             )
-            address = f"/printers/{made.id}"
+            printer_id = made.id
     except HubError as exc:
         return _printer_form(row, request.form, fault=exc)
-    return redirect(address, 303)
+    this_hub().queue.soon(worker.try_printer, str(printer_id))
+    return redirect(f"/printers/{printer_id}", 303)
 
 
 @bp.get("/printers/<uuid:printer_id>/edit")
@@ -319,6 +320,7 @@ def changed_printer(printer_id: UUID) -> ResponseReturnValue:
         return _printer_form(
             row.workshop, filled, printer_id=printer_id, printer_name=row.name, fault=exc
         )
+    this_hub().queue.soon(worker.try_printer, str(printer_id))
     return redirect(f"/printers/{printer_id}", 303)
 
 

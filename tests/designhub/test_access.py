@@ -192,6 +192,7 @@ BUTTONS = {
     "/workshops/{workshop}/connect": (401, 403, 403, 422, 422),
     "/workshops/{workshop}/agents/{agent}/revoke": (401, 403, 403, 303, 404),
     "/printers/{printer}/edit": (401, 403, 403, 422, 422),
+    "/printers/{printer}/try": (401, 403, 403, 303, 303),
     "/printers/{printer}/bed-undo": (401, 403, 403, 409, 409),  # it is over a minute ago
     "/printers/{printer}/spools/{slot}/unload": (401, 403, 403, 303, 404),
     "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open

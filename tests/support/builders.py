@@ -27,7 +27,7 @@ from designs.models import Analysis, DesignRow, MeshRow, PartRow, RefRow, Versio
 from designs.queries import PrintablePart, printable
 from printers import registry
 from printers.capability import COMMON, Choices, Profile
-from printers.models import PrinterRow, SpoolRow, WorkshopRow
+from printers.models import PrinterRow, SpoolRow, Trial, WorkshopRow
 from printers.offer import Carriage, Mode, Prices
 from printers.protocol import Beat, Report, ReportEvent, Word
 from router import bookkeeping, jobs, lease, slicing
@@ -93,7 +93,7 @@ def printer(
     """A printer whose agent was just seen; a person has looked at its bed unless told otherwise."""
     name = f"printer{next(_number)}"
     row = registry.add_printer(session, workshop=where, name=name, profile=profile, now=NOW)
-    row.seen_at = seen
+    row.seen_at, row.trial = seen, Trial.PASSED
     if clear:
         registry.cleared(session, printer_id=row.id, now=NOW)
     session.flush()
