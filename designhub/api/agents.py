@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -32,6 +33,9 @@ LOOK_EVERY_S = 0.25
 """How often a held question looks whether a job became ready."""
 
 MOST_WAIT_S = 25
+
+AFTER_HELD_S = 0.2
+"""When an agent whose question was held shall ask again."""
 
 
 @bp.post("/agents/enrol")
@@ -87,14 +91,20 @@ def ask() -> ResponseReturnValue:
     """Runs for idle printers, leased from now on; without any, when to ask again. With `wait_s`
     the question may be held open until there is work."""
     hub, asked = this_hub(), said(protocol.Question, strict=False)
-    until = time.monotonic() + min(max(0, asked.wait_s), MOST_WAIT_S)
-    answer = _answer(hub, asked)
-    if answer.work or not any(each.ready for each in asked.printers):
+    wait_s = min(max(0, asked.wait_s), MOST_WAIT_S)
+    as_of, answer = hub.stirring.looks, _answer(hub, asked)
+    ready = [each.printer for each in asked.printers if each.ready]
+    if answer.work or not ready or not wait_s:
         return answer.to_json()
     with _may_hold(hub) as held:
+        until = time.monotonic() + wait_s
         while held and not answer.work and time.monotonic() < until:
             time.sleep(LOOK_EVERY_S)  # no database session is open meanwhile
-            answer = _answer(hub, asked)
+            if hub.stirring.since(ready, as_of):
+                as_of, answer = hub.stirring.looks, _answer(hub, asked)
+    if held and not answer.work:
+        # It shall be held again: between two questions a job would wait.
+        answer = replace(answer, again_s=AFTER_HELD_S)
     return answer.to_json()
 
 

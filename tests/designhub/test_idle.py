@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from basis import clock
+from designhub.api.agents import AFTER_HELD_S
 from designhub.idle import MOST_BYTES, PATH, IdleDesk
 from printers import registry
 from printers.models import AgentRow, PrinterRow
@@ -136,6 +138,27 @@ def test_a_thread_looks_by_itself_while_agents_ask(agent: Agent) -> None:
     while not agent.ask().get_json()["work"]:
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_question_that_was_held_is_asked_again_at_once(agent: Agent) -> None:
+    assert agent.ask(wait_s=1).get_json()["again_s"] == AFTER_HELD_S
+    while agent.hub.hub.held.acquire(blocking=False):
+        pass  # no place is left
+    assert agent.ask(wait_s=1).get_json()["again_s"] > AFTER_HELD_S
+
+
+def test_a_held_question_is_answered_when_a_job_becomes_ready(agent: Agent) -> None:
+    places = agent.hub.hub.held._value
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(agent.ask, wait_s=25)
+        until = time.monotonic() + 20
+        while agent.hub.hub.held._value == places:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        began = time.monotonic()
+        agent.hub.ordered(agent.shop)
+        assert len(held.result(30).get_json()["work"]) == 1
+        assert time.monotonic() - began < 20  # not at the end of its 25 s
 
 
 def test_nothing_is_kept_while_nobody_looks(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
