@@ -36,6 +36,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "agent": ("agent", "Take work from a hub for the printers beside this machine."),
         "farm": ("farm", "Real OctoPrint servers with virtual printers, for trying things."),
     },
+    "Prove it": {
+        "bench": ("bench", "Experiments on this machine that show what is promised."),
+    },
 }
 """What there is: name → (module of `designhub.commands`, what it does in a line)."""
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from basis.errors import Invalid, NotFound, Unavailable
-from printers.farm_files import configure, write
+from printers.farm_files import configure, hand_key, write
 from printers.octoprint import OctoPrint, PrinterError
 
 HOST = "127.0.0.1"
@@ -45,6 +45,11 @@ class Instance:
         """A client with the rights of the administrator."""
         return OctoPrint(self.url, api_key=self.api_key)
 
+    @property
+    def hand_key(self) -> str:
+        """The key of whoever prints by hand at this machine."""
+        return hand_key(self.api_key)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -63,6 +68,8 @@ class PrintEvent:
     path: str
     time: float  # seconds since 1970, by the clock of the server
     reason: str | None = None  # of a failure: "cancelled" or "error"
+    pid: int = 0  # of the server
+    user: str | None = None  # of that OctoPrint, who started it
 
 
 def start(

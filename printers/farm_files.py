@@ -1,9 +1,13 @@
 """The files with which an OctoPrint server of the farm starts without asking anybody anything."""
 
+import hashlib
 import json
 import secrets
 from pathlib import Path
 from typing import Any
+
+HAND = "hand"
+"""The user of an OctoPrint who starts prints at the machine itself."""
 
 UNWANTED = (
     "achievements announcements backup corewizard discovery errortracking file_check firmware_check"
@@ -22,6 +26,7 @@ class PrintLogger(octoprint.plugin.EventHandlerPlugin):
     def on_event(self, event, payload):
         if event in ("PrintStarted", "PrintDone", "PrintFailed"):
             line = {"event": event, "path": payload.get("path"), "time": time.time()}
+            line |= {"pid": os.getpid(), "user": payload.get("user")}
             if event == "PrintFailed":
                 line["reason"] = payload.get("reason")
             with LOG.open("a", encoding="utf-8") as log:
@@ -92,17 +97,23 @@ def configuration() -> dict[str, Any]:
 
 
 def users(api_key: str) -> dict[str, Any]:
-    """OctoPrint's users.yaml: one administrator, who has a key and no password that matches."""
-    farm = {
+    """OctoPrint's users.yaml: an administrator, and whoever prints by hand. Each has a key and no
+    password that matches; the log of prints tells them apart."""
+    known = {
         "active": True,
-        "apikey": api_key,
         "groups": ["admins", "users"],
         "permissions": [],
         "roles": ["user", "admin"],
         "settings": {},
         "password": "!",
     }
-    return {"_version": 2, "farm": farm}
+    keys = {"farm": api_key, HAND: hand_key(api_key)}
+    return {"_version": 2, **{name: known | {"apikey": key} for name, key in keys.items()}}
+
+
+def hand_key(api_key: str) -> str:
+    """The key of the user who prints by hand, made from the administrator's."""
+    return hashlib.sha256(f"{HAND} {api_key}".encode()).hexdigest()[:32]
 
 
 def write(path: Path, text: str) -> None:

@@ -31,8 +31,11 @@ def samples() -> list[str]:
     return sorted(path.parent.name for path in SAMPLES.glob("*/okh.toml"))
 
 
-def push(name: str, *, by: Person, url: str, folder: Path) -> str:
-    """Push one sample design, as its designer would; the commit that is published now."""
+def push(name: str, *, by: Person, url: str, folder: Path, source: Path | None = None) -> str:
+    """Push one design, as its designer would; the commit that is published now.
+
+    source : its files; without it, the sample of this name.
+    """
     api = by.api(url)
     try:
         design = api.ask(schema.Design, "GET", design_path(f"{by.name}/{name}"))
@@ -40,7 +43,7 @@ def push(name: str, *, by: Person, url: str, folder: Path) -> str:
         if exc.status != 404:
             raise
         design = api.ask(schema.Design, "POST", "/designs", schema.DesignAsk(name=name))
-    shutil.copytree(SAMPLES / name, folder, dirs_exist_ok=True)
+    shutil.copytree(source or SAMPLES / name, folder, dirs_exist_ok=True)
     if not (folder / ".git").is_dir():
         _git(folder, by, "init", "--quiet", "--initial-branch=main")
     _git(folder, by, "add", "--all")
