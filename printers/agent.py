@@ -231,6 +231,7 @@ class Agent:
                 at=self._at,
                 say=lambda level, text: self._say(level, text, printer=name),
                 show=station.show,
+                foreign=station.saw_foreign,
                 stop=stop,
                 look_s=self.config.look_s,
                 signed=unchecked if self._trust is None else self._trust.check,

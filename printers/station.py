@@ -102,6 +102,10 @@ class Station(threading.Thread):
         with self._guard:
             self._view = view
 
+    def saw_foreign(self) -> None:
+        """A print that is no run of ours is under way."""
+        self.foreign_prints += 1
+
     def run(self) -> None:
         """Until stopped: tend what is open, otherwise be ready."""
         while not self.tools.stop.is_set():
@@ -147,7 +151,7 @@ class Station(threading.Thread):
         try:
             job = self.tools.octoprint.job()
             if not self._unclear_after_all(job) and job.active:
-                self.foreign_prints += 1
+                self.saw_foreign()
         except PrinterRefused as exc:
             return False, f"{exc}: is the key of printer {self.printer} right, and may it print?"
         except PrinterError as exc:

@@ -74,6 +74,8 @@ class Tools:
     at: Callable[[str], None]
     say: Callable[[str, str], None]
     show: Callable[[RunRecord, Beat, str], None]
+    foreign: Callable[[], None]
+    """Somebody else's print is under way; the hub must hear it, also when it is over by then."""
     stop: threading.Event
     look_s: float
     signed: Callable[[Lease], None]
@@ -176,7 +178,10 @@ class Tending:
         """The printer, once there is something to see: before the file is here there is not."""
         if What.FETCHED not in self.run.seen or self.run.end is not None:
             return None
-        return self.sight.look(sent=bool({What.INTENT, What.STARTED} & self.run.seen))
+        seen = self.sight.look(sent=bool({What.INTENT, What.STARTED} & self.run.seen))
+        if seen is not None and seen.foreign:
+            self.tools.foreign()
+        return seen
 
     def troubled(self, why: str) -> float:
         """The step cannot be done now; how long that lasts decides when the run goes back."""

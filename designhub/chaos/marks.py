@@ -22,9 +22,7 @@ HUB_CALLS = {
     "agents_api.permit": "permit",
     "agents_api.beat": "beat",
     "agents_api.report": "report",
-    "jobs_api.order": "order",
     "jobs_api.passed": "passed",
-    "jobs_api.failed": "failed",
     "workshops_api.clear_bed": "clear",
 }
 """Which calls of the hub's API have marks, and what these are called."""

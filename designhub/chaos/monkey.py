@@ -21,7 +21,7 @@ from printers import farm
 WAIT_S = 45.0
 """How long a line may not be reached before another strike has its turn."""
 
-PAUSE_S = {"hub": (3.0, 8.0), "worker": (2.0, 8.0)}
+PAUSE_S = {"hub": (2.0, 6.0), "worker": (2.0, 8.0)}
 """Between two strikes of one list; hubs that are always dead show nothing."""
 
 AGENT_PAUSE_S = (0.5, 3.0)
@@ -110,9 +110,13 @@ class Monkey:
     def _until_up(self, names: tuple[str, ...]) -> None:
         time.sleep(0.3)  # until its keeper has seen it
         until = time.monotonic() + WAIT_S
-        while not all(map(self._world.runs, names)) and time.monotonic() < until:
+        while not self._all_up(names) and time.monotonic() < until:
             if self._over.wait(LOOK_S):
                 return
+
+    def _all_up(self, names: tuple[str, ...]) -> bool:
+        running = all(map(self._world.runs, names))
+        return running and ("hub" not in names or self._world.hub_answers())
 
     # Moments.
 
@@ -131,7 +135,10 @@ class Monkey:
         world, who = self._world, moment.who
         match moment.act:
             case Act.KILL:
-                return "" if world.kill(who, at="a moment") else None
+                if not world.kill(who, at="a moment"):
+                    return None
+                self._until_up((who,))
+                return ""
             case Act.TURN_CLOCK:
                 clock = world.clocks[who]
                 clock.turn(moment.amount)

@@ -71,7 +71,7 @@ class Plan:
             match act:
                 case Act.KILL:
                     kinds = ("hub", "worker", f"agent-{printer}", f"octoprint-{printer}")
-                    who, amount = chance.choices(kinds, [2, 1, 3, 3])[0], 0.0
+                    who, amount = chance.choices(kinds, [1, 1, 3, 3])[0], 0.0
                 case Act.TURN_CLOCK:
                     who = chance.choice(("hub", "hub", f"agent-{printer}"))
                     amount = round(chance.choice((-1, 1)) * chance.uniform(0.5, 9.0), 1)

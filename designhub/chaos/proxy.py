@@ -164,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
             line.close()
         hop = ("transfer-encoding", "connection", "content-length", "keep-alive")
         kept = [(name, text) for name, text in answer.getheaders() if name.lower() not in hop]
+        if self.close_connection:  # as the agent wished; unsaid, it would use the line again
+            kept.append(("Connection", "close"))
         if answer.status not in (204, 304):
             kept.append(("Content-Length", str(len(body))))
         head = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{n}: {t}" for n, t in kept)]

@@ -37,6 +37,8 @@ class Result:
     by_hand: int
     again: int
     killed: dict[str, int]
+    ended_by_themselves: dict[str, int]
+    """Programs that gave up, as on a full disk, and were started again."""
     network: dict[str, int]
     moments: dict[str, int]
     marks: dict[str, int]
@@ -85,7 +87,6 @@ def count(
         *(f"not ended: job {job.id} is {job.state}: {job.reason}" for job in forgotten),
         *mismatches,
         *(f"nobody died at {mark}" for mark in monkey.missing),
-        *(f"{who} ended by itself {n} times" for who, n in world.ended_by_themselves.items()),
     ]
     kills = Counter(
         str(each["killed"]).partition("-")[0] for each in world.desk.said() if "killed" in each
@@ -107,6 +108,7 @@ def count(
         by_hand=sum(each.by_hand for each in starts),
         again=sum(each.deed is Deed.SAID_AGAIN for each in records),
         killed=dict(kills),
+        ended_by_themselves=dict(world.ended_by_themselves),
         network=dict(world.weather.seen),
         moments=dict(monkey.done),
         marks={mark: monkey.hit[mark] for mark in ALL_MARKS},

@@ -26,6 +26,9 @@ from printers.agent_config import load
 LOOK_S, CONNECT_S, READ_S = 0.3, 2.0, 6.0
 """The patience of an agent here: shorter than in a workshop, as everything is."""
 
+HASTE = -0.8
+"""In the place of a chance from 0 to 1, it makes every wait of an agent a fraction of itself."""
+
 
 def sleep_by_waiting() -> None:
     """libfaketime answers a sleep whose end has just passed with EINVAL, which Python raises."""
@@ -64,7 +67,7 @@ def run_agent(config: str, at: Callable[[str], None]) -> None:
         read_s=READ_S,
         wait_s=2,
     )
-    Agent(given, at=at, on_event=say).run(stop)
+    Agent(given, at=at, on_event=say, chance=lambda: HASTE).run(stop)
 
 
 def say(what: Happening) -> None:

@@ -33,7 +33,7 @@ HUB_DISK_MB, AGENT_DISK_MB = 160, 4
 HUB_SETTINGS = {
     "BEAT_S": "1",
     "LEASE_S": "8",
-    "PERMIT_S": "12",
+    "PERMIT_S": "30",
     "POLL_S": "1",
     "QUOTE_S": "604800",
     "UNSEEN_S": "86400",

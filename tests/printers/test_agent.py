@@ -301,12 +301,44 @@ def test_a_print_of_somebody_elses_takes_the_bed(
         until(lambda: not ender.clear)
         hub.order("ender", gcode(0.5))
         until(lambda: farm.prints(0, path, "PrintDone") == 1)
-        until(lambda: ready(agent))
+        # The hub has heard of the print's last moments, so it takes the next word for newer.
+        until(lambda: "not clear" in agent.snapshot().printers[0].why_not)
         assert not hub.runs, "a run was given out onto somebody's part"
         ender.clear = True  # a person took it off
         run = hub.wait_state(Run.PRINTED)
     assert farm.prints(0, run.lease.path) == 1
     assert hub.beds_violated == 0
+
+
+def test_a_print_of_somebody_elses_during_a_run_takes_the_bed_too(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    """It begins when the run is leased and not permitted yet, and is over when the agent next asks
+    for work: only the bed remembers it."""
+    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
+    path = f"local/{tmp_path.name}.gcode"
+    local.upload(path, dwells(tmp_path, seconds=1), userdata={})
+    ender = hub.printers["ender"]
+    hub.order("ender", gcode(0.5))
+
+    def somebody_prints(mark: str) -> None:
+        if mark == "after_upload" and not farm.prints(0, path):
+            local.start(path)
+            assert local.started(path)
+        elif mark == "after_end":
+            until(lambda: farm.prints(0, path, "PrintDone") == 1)
+
+    with running(config(address, tmp_path / "agent", printers), at=somebody_prints) as agent:
+        run = hub.wait_state(Run.RELEASED)
+        until(lambda: not ender.clear)
+        until(lambda: ready(agent))
+        assert len(hub.runs) == 1, "a run was given out onto somebody's part"
+    assert "somebody else is printing" in run.said[-1].evidence
+    assert farm.prints(0, run.lease.path) == 0
 
 
 def test_what_the_guard_refuses_goes_back(

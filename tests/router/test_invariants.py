@@ -1,8 +1,9 @@
 """What must always hold between hub, agents, machines and people, whatever fails between them.
 
 Hypothesis plays a world (`tests.support.printer_world`) in which messages are lost, repeated, late
-and out of order, hub and agents die at any line, power fails in mid-print, and people press every
-button at any time. The machines count what they print. Longer, and new each time:
+and out of order, hub and agents die at any line, power fails in mid-print, disks are full, the
+hub's clock is turned by hours, and people press every button at any time. The machines count what
+they print. Longer, and new each time:
 
     python -m tests.router.test_invariants 2000
 """
@@ -50,7 +51,7 @@ SPOOL_MG = 22_000
 """Enough for five of the cubes that are ordered here."""
 
 QUIET = settings(
-    max_examples=15,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -74,6 +75,7 @@ OFTEN = {
     "the_workshop_goes_dark": 2,
     "octoprint_goes_away_or_comes_back": 1,
     "time_passes": 5,
+    "the_hubs_clock_is_turned": 1,
     "order": 1,
     "somebody_clears_the_bed": 4,
     "somebody_presses_a_button": 6,
@@ -167,6 +169,7 @@ class Workshop(RuleBasedStateMachine):
         self.world.check_repetition = self.check_repetition
         self.printers = list(agents)
         self.authorised: Counter[UUID] = Counter()
+        self.clock_was_turned = False
         self.ordered_copies = 4  # in `beginning`
 
     def agent(self, which: int) -> Agent:
@@ -227,7 +230,7 @@ class Workshop(RuleBasedStateMachine):
         with pytest.raises(StaleFence), self.database.writing() as session:
             said = Report(fence=old, event=event)
             lease.report(
-                session, run_id=run.lease.run, agent_id=agent.id, said=said, now=self.world.now
+                session, run_id=run.lease.run, agent_id=agent.id, said=said, now=self.world.hub_now
             )
         with pytest.raises(StaleFence):
             self.world.hub(self.world.renewal(agent, run.lease.run, Beat(fence=old, printing=True)))
@@ -242,9 +245,16 @@ class Workshop(RuleBasedStateMachine):
         self.agent(chance.which).machine.power_cycle()
 
     def the_workshop_goes_dark(self, chance: Chance) -> None:
-        """A power cut takes machine and agent together."""
+        """A power cut takes machine and agent together, and what was not forced to disk."""
         self.agent(chance.which).machine.power_cycle()
-        self.agent(chance.which).crash()
+        self.agent(chance.which).lose_power((chance.number + 1) % 4)
+
+    def the_hubs_clock_is_turned(self, chance: Chance) -> None:
+        """By hours, forwards or back; or it is set right."""
+        hours = (-9, -1, 0, 2, 7)[chance.number % 5]
+        self.world.hub_is_wrong_by = timedelta(hours=hours)
+        self.clock_was_turned = True
+        self.hub(lambda session: lease.expire(session, now=self.world.hub_now))
 
     def octoprint_goes_away_or_comes_back(self, chance: Chance) -> None:
         machine = self.agent(chance.which).machine
@@ -258,7 +268,7 @@ class Workshop(RuleBasedStateMachine):
             if chance.fate is Fate.OK:
                 for agent in self.world.agents.values():
                     self.world.beat(agent, Fate.OK)
-        self.hub(lambda session: lease.expire(session, now=self.world.now))
+        self.hub(lambda session: lease.expire(session, now=self.world.hub_now))
 
     # What people do.
 
@@ -269,7 +279,7 @@ class Workshop(RuleBasedStateMachine):
                 session.scalars(asked.where(QuoteRow.printer_id == self.printers[chance.which]))
             )
             quote = quotes[chance.number % len(quotes)]
-            order_by(session, quote, maker=self.maker, now=self.world.now)
+            order_by(session, quote, maker=self.maker, now=self.world.hub_now)
             return quote.copies
 
         self.ordered_copies += self.hub(verb) or 0
@@ -281,7 +291,7 @@ class Workshop(RuleBasedStateMachine):
             machine.on_bed.clear()
             self.hub(
                 lambda session: jobs.clear_bed(
-                    session, printer_id=printer, by=self.owner, now=self.world.now
+                    session, printer_id=printer, by=self.owner, now=self.world.hub_now
                 )
             )
 
@@ -294,7 +304,7 @@ class Workshop(RuleBasedStateMachine):
         self.press(found[chance.number // len(BUTTONS) % len(found)], word)
 
     def press(self, job: JobRow, word: str) -> None:
-        said: dict[str, Any] = {"job_id": job.id, "by": self.owner, "now": self.world.now}
+        said: dict[str, Any] = {"job_id": job.id, "by": self.owner, "now": self.world.hub_now}
         if word == "failed":
             said |= {"cause": "no", "job_at_fault": False, "printer_at_fault": True}
         done = self.hub(lambda session: getattr(jobs, word)(session, **said))
@@ -333,7 +343,9 @@ class Workshop(RuleBasedStateMachine):
         for run in live:
             assert printers[run.printer_id].bed is Bed.OCCUPIED  # I12
         for run in runs:
-            if run.permit_until is not None and run.permit_until > self.world.now:
+            # By a clock that was turned, a permit that is over may look as if it were not.
+            out = run.permit_until is not None and run.permit_until > self.world.now
+            if out and not self.clock_was_turned:
                 assert printers[run.printer_id].bed is Bed.OCCUPIED  # I3: it may still be used
         opened = Counter(run.job_id for run in runs if run.state in OPEN)
         for job in found.values():
@@ -389,7 +401,7 @@ class Workshop(RuleBasedStateMachine):
                     if agent.open_run is None:
                         break
                 agent.machine.end(good=True)
-            self.hub(lambda session: lease.expire(session, now=self.world.now))
+            self.hub(lambda session: lease.expire(session, now=self.world.hub_now))
             waiting = self.begun_jobs()
             if not waiting and not any(each.open_run for each in self.world.agents.values()):
                 return
@@ -542,6 +554,17 @@ def test_it_is_found_when_agents_forget_their_intent() -> None:
                 agent.keeps_intent = False
 
     must_break(Forgetful)
+
+
+def test_it_is_found_when_the_journal_is_not_forced_to_disk() -> None:
+    class Hasty(Eventful):
+        @initialize()
+        def begin(self) -> None:
+            super().begin()
+            for agent in self.world.agents.values():
+                agent.fsyncs = False
+
+    must_break(Hasty)
 
 
 def test_it_is_found_when_a_bed_is_cleared_under_a_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,6 +269,13 @@ def test_a_permit_is_good_until_it_runs_out_or_is_used(database: Database, world
             b.permit(session, world, run)
 
 
+def test_a_clock_that_is_set_back_makes_no_permit_longer(database: Database, world: Shop) -> None:
+    b.ordered(database, world)
+    with database.writing() as session:
+        run = permitted(session, world)
+        assert b.permit(session, world, run, now=later(-7 * 3_600)) == PERMIT_S
+
+
 def test_a_bed_is_not_cleared_while_a_permit_is_out(database: Database, world: Shop) -> None:
     """A person gave the run up; its agent is away and may still start it."""
     (job_id, _) = b.ordered(database, world, copies=2)

@@ -34,6 +34,9 @@ from router import lease
 from router.models import JobRow
 from tests.support.builders import LEASE_S, NOW, PERMIT_S
 
+MOST_UNSYNCED = 4
+"""Lines that a disk may lose which nobody made sure of."""
+
 Answer = TypeVar("Answer")
 Message = Callable[[Session, datetime], object]
 
@@ -65,6 +68,7 @@ class CrashAt(StrEnum):
     AFTER_INTENT = "after intent"
     AFTER_START = "after start"
     BEFORE_REPORTED = "before reported"
+    DISK_FULL = "disk full"  # it does not die, but nothing can be written down in this step
 
 
 @dataclass(slots=True)
@@ -117,18 +121,39 @@ class Machine:
         self.reachable = True
 
 
+class DiskFull(Exception):
+    """A line could not be written, so nothing that depends on it may happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What the lines of a journal say."""
+
+    runs: dict[UUID, RunRecord] = field(default_factory=dict)
+    fence: int = 0
+
+
 @dataclass(slots=True)
 class Agent:
-    """One agent beside one machine. `runs` and `fence` are on its disk, the rest dies with it."""
+    """One agent beside one machine. `runs` and `fence` are its journal as it knows it, `written`
+    what a process finds that is started anew; the rest dies with it."""
 
     id: UUID
     printer: UUID
     machine: Machine
     runs: dict[UUID, RunRecord] = field(default_factory=dict)
     fence: int = 0
+    written: list[Lines] = field(default_factory=lambda: [Lines()])
+    """The file after each of its last lines. All but the newest are for power cuts."""
     alive: bool = True
+    full: bool = False
+    """Its disk takes nothing in this step."""
+    owed: bool = False
+    """It knows more than its file: the next line that can be written brings that along."""
     keeps_intent: bool = True
     """False is a mutation: the intent is forgotten with the process."""
+    fsyncs: bool = True
+    """False is a mutation: the newest lines are not on the disk when the power fails."""
     forgets: set[UUID] = field(default_factory=set)
     permit_until: datetime | None = None
     word: Word = Word.ON
@@ -139,8 +164,10 @@ class Agent:
     troubled: datetime | None = None
 
     def crash(self) -> None:
-        """Lose everything that is not on disk."""
-        self.alive = False
+        """Lose everything that is not written down."""
+        self.alive, self.owed = False, False
+        last = self.written[-1]
+        self.runs, self.fence = dict(last.runs), last.fence
         for run in self.forgets:
             record = self.runs[run]
             self.runs[run] = RunRecord(
@@ -151,6 +178,13 @@ class Agent:
         self.forgets = set()
         self._forget()
 
+    def lose_power(self, lines: int) -> None:
+        """Lose everything that is not on disk: without fsync also the newest lines."""
+        if not self.fsyncs and lines:
+            self.written = self.written[: max(1, len(self.written) - lines)]
+        self.crash()
+        self.written = self.written[-1:]
+
     def _forget(self) -> None:
         self.permit_until = self.traceless = self.troubled = None
         self.word, self.stale, self.stored, self.refused = Word.ON, False, False, ""
@@ -160,11 +194,32 @@ class Agent:
         """What it still owes the hub or the printer."""
         return next((each for each in self.runs.values() if each.open), None)
 
+    def receive(self, lease: Lease) -> None:
+        """Take a lease, if that can be written down. Raises DiskFull."""
+        if self.full:
+            raise DiskFull
+        self.fence = lease.fence
+        self.runs[lease.run] = RunRecord(printer="one", lease=lease)
+        self._write()
+
+    def write(self, run: UUID, what: What) -> None:
+        """One line that must be on disk before anything follows. Raises DiskFull."""
+        if self.full:
+            raise DiskFull
+        self.note(run, what)
+
     def note(self, run: UUID, what: What, **note: object) -> None:
-        """One line in its journal."""
+        """One line in its journal; on a full disk it is known to the process alone."""
         self.runs[run] = self.runs[run].after(what, note)
+        self.owed = self.full
+        if not self.full:
+            self._write()
         if not self.runs[run].open:
             self._forget()
+
+    def _write(self) -> None:
+        self.written = [*self.written[-MOST_UNSYNCED:], Lines(dict(self.runs), self.fence)]
+        self.owed = False
 
 
 class World:
@@ -174,6 +229,8 @@ class World:
         """agents : printer → the agent that speaks for it."""
         self.database = database
         self.now = NOW
+        """By a clock that nobody turns: the agents' own never jumps."""
+        self.hub_is_wrong_by = timedelta(0)
         self.agents = {
             printer: Agent(id=agent, printer=printer, machine=Machine())
             for printer, agent in agents.items()
@@ -182,12 +239,17 @@ class World:
         self.delayed: list[Message] = []
         self.check_repetition: Callable[[Callable[[], None]], None] = lambda again: again()
 
+    @property
+    def hub_now(self) -> datetime:
+        """The time as the hub believes it."""
+        return self.now + self.hub_is_wrong_by
+
     # The hub, and the way to it.
 
     def hub(self, message: Callable[[Session, datetime], Answer]) -> Answer:
         """One transaction of the hub."""
         with self.database.writing() as session:
-            return message(session, self.now)
+            return message(session, self.hub_now)
 
     def call(self, message: Callable[[Session, datetime], Answer], fate: Fate) -> Answer:
         """A call over the network. Raises Lost, or what the hub answered."""
@@ -213,21 +275,23 @@ class World:
 
     def _die_in(self, message: Message) -> None:
         with suppress(_Crash, HubError), self.database.writing() as session:
-            message(session, self.now)
+            message(session, self.hub_now)
             raise _Crash
 
     # One agent.
 
     def step(self, agent: Agent, fate: Fate, crash_at: CrashAt = CrashAt.NOWHERE) -> None:
         """The agent does the next thing it would do."""
-        agent.alive = True
+        agent.alive, agent.full = True, crash_at is CrashAt.DISK_FULL
         run = agent.open_run
+        if run is None and (agent.full or agent.owed):
+            return  # it is not ready while its journal cannot be written
         try:
             if run is None:
                 self._ask(agent, fate)
             else:
                 self._tend(agent, run, fate, crash_at)
-        except Lost:
+        except (Lost, DiskFull):
             return
 
     def beat(self, agent: Agent, fate: Fate) -> None:
@@ -292,8 +356,7 @@ class World:
 
         got = self.call(ask, fate)
         if got is not None and got.fence > agent.fence:
-            agent.fence = got.fence
-            agent.runs[got.run] = RunRecord(printer="one", lease=got)
+            agent.receive(got)
 
     def _unclear_after_all(self, agent: Agent) -> None:
         last = next(reversed(agent.runs.values()), None)
@@ -386,7 +449,11 @@ class World:
     def _start(self, agent: Agent, run: RunRecord, crash_at: CrashAt) -> None:
         if crash_at is CrashAt.BEFORE_INTENT:
             return agent.crash()
-        agent.note(run.lease.run, What.INTENT)
+        try:
+            agent.write(run.lease.run, What.INTENT)
+        except DiskFull:
+            agent.note(run.lease.run, What.NEVER_STARTED, evidence="the journal is full")
+            return None
         if not agent.keeps_intent:
             agent.forgets.add(run.lease.run)
         if crash_at is CrashAt.AFTER_INTENT:
