@@ -14,7 +14,7 @@ from basis import clock, jail
 from basis.errors import Invalid
 from basis.settings import Settings
 from designhub import access, errors, language, logs, publications, worker
-from designhub.api import agents, book, designs, jobs, people, quotes, workshops
+from designhub.api import agents, book, designs, jobs, people, quotes, service, workshops
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
 from designhub.git_http import git_blueprint
@@ -80,7 +80,18 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     errors.install(app)
     app.before_request(_check_address)
     app.after_request(_hardened(headers))
-    for module in (people, designs, quotes, jobs, workshops, agents, book, downloads, pages):
+    for module in (
+        people,
+        designs,
+        quotes,
+        jobs,
+        workshops,
+        service,
+        agents,
+        book,
+        downloads,
+        pages,
+    ):
         app.register_blueprint(module.bp)
     app.register_blueprint(_git(hub))
     app.add_url_rule("/healthz", view_func=_healthz)

@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "verify": ("verify", "Verify a G-code file against what a hub signed of it."),
     },
     "Run printers": {
-        "printer": ("workshops", "Enrol, load, pause, open and show printers."),
+        "printer": ("service", "Enrol, load, pause, drain, maintain and show printers."),
         "bed": ("workshops", "Say that a bed is clear."),
         "agent": ("agent", "Take work from a hub for the printers beside this machine."),
         "farm": ("farm", "Real OctoPrint servers with virtual printers, for trying things."),

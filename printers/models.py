@@ -1,14 +1,23 @@
 """Workshops, the printers they run, the material loaded, and the agents that speak for printers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from basis.db import Base, EnumByValue
+from printers.offer import Duty
 
 
 class Bed(StrEnum):
@@ -59,6 +68,8 @@ class WorkshopRow(Base):
     else."""
     hours: Mapped[dict[str, Any] | None]
     """`printers.hours.Hours.to_json`: when somebody is there, for people to read."""
+    quiet: Mapped[dict[str, Any] | None]
+    """`printers.quiet.Quiet.to_json`: when no print of its printers starts."""
 
     printers: Mapped[list["PrinterRow"]] = relationship(
         primaryjoin="and_(PrinterRow.workshop_id == WorkshopRow.id,"
@@ -100,10 +111,15 @@ class PrinterRow(Base):
     """What the cube would take, or why there is none, for the workshop."""
     bed: Mapped[Bed] = mapped_column(EnumByValue(Bed), default=Bed.OCCUPIED)
     bed_changed_at: Mapped[datetime] = mapped_column(index=True)
+    duty: Mapped[Duty] = mapped_column(EnumByValue(Duty), default=Duty.OPEN, server_default="open")
     accepting: Mapped[bool] = mapped_column(default=True)
-    """False while its workshop wants no new work on it."""
+    """Whether it takes new orders: exactly while its duty is `open`, as its workshop set it."""
     paused_because: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What its workshop says of that: "waits for a new nozzle"."""
+    """What its workshop says of its duty: "waits for a new nozzle"."""
+    quiet: Mapped[dict[str, Any] | None]
+    """Its own quiet hours, instead of its workshop's."""
+    printed_s: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """How long it has printed for this hub, failed prints too: what upkeep is counted by."""
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     seen_at: Mapped[datetime | None]
     """When its agent last spoke for it, by the hub's clock."""
@@ -158,6 +174,28 @@ class PrinterNoteRow(Base):
     by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     what: Mapped[str] = mapped_column(String(40))
     note: Mapped[str] = mapped_column(Text, default="")
+
+
+class UpkeepRow(Base):
+    """One thing that was done to keep a printer well, and when it is due again. Never altered: the
+    last line of a task says when it is due."""
+
+    __tablename__ = "upkeep"
+    __table_args__ = (Index("upkeep_task", "printer_id", "task", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
+    at: Mapped[datetime]
+    by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    task: Mapped[str] = mapped_column(String(80))
+    """What was done, in the same words each time: "nozzle changed"."""
+    note: Mapped[str] = mapped_column(Text, default="")
+    printed_s: Mapped[int] = mapped_column(BigInteger)
+    """The printer's `printed_s` then."""
+    due_printed_s: Mapped[int | None] = mapped_column(BigInteger)
+    """Due again once the printer has printed so long."""
+    due_on: Mapped[date | None]
+    """Due again on this day, by the workshop's clock."""
 
 
 class EnrolmentRow(Base):

@@ -13,9 +13,23 @@ from uuid import UUID
 from basis.errors import Invalid
 from basis.units import ceil_div
 from printers.capability import Profile
+from printers.quiet import Quiet
 
 MOST_MINOR = 10_000_000
 """No single price is larger than this many minor units: a typo, not a price."""
+
+
+class Duty(StrEnum):
+    """What its workshop lets a printer do. Whatever it is, a print under way goes on."""
+
+    OPEN = "open"  # quoted, and starts what waits for it
+    PAUSED = "paused"  # starts nothing, takes no order; what waits waits on
+    DRAINING = "draining"  # makes what waits for it, takes no order
+    MAINTENANCE = "maintenance"  # somebody works at it: starts nothing, takes no order
+
+
+STARTS = frozenset({Duty.OPEN, Duty.DRAINING})
+"""In these a print may start."""
 
 
 class Mode(StrEnum):
@@ -138,6 +152,8 @@ class Offer:
     idle_since: datetime
     passed: int
     failed: int
+    duty: Duty = Duty.OPEN
+    quiet: Quiet | None = None
 
 
 def whole_numbers(

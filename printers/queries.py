@@ -22,6 +22,7 @@ from printers.models import (
     WorkshopRow,
 )
 from printers.offer import Carriage, Loaded, Offer, Prices
+from printers.quiet import Quiet
 
 MOST_LOADED = 500
 """Kinds of filament that are listed for a choice."""
@@ -79,7 +80,20 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         idle_since=row.idle_since,
         passed=row.passed,
         failed=row.failed,
+        duty=row.duty,
+        quiet=quiet_of(row),
     )
+
+
+def quiet_of(row: PrinterRow) -> Quiet | None:
+    """A printer's quiet hours: its own, else its workshop's, which must be loaded."""
+    said = row.workshop.quiet if row.quiet is None else row.quiet
+    return None if said is None else _quiet(json.dumps(said, sort_keys=True))
+
+
+@lru_cache(maxsize=1_024)
+def _quiet(text: str) -> Quiet:
+    return Quiet.from_json(json.loads(text))
 
 
 @lru_cache(maxsize=1_024)

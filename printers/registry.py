@@ -30,7 +30,8 @@ from printers.models import (
     Trial,
     WorkshopRow,
 )
-from printers.offer import Carriage, Prices
+from printers.offer import Carriage, Duty, Prices
+from printers.quiet import Quiet
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 NOT_SLUGS = frozenset({"new"})
@@ -59,6 +60,7 @@ def create_workshop(
     carriage: Iterable[Carriage],
     now: datetime,
     hours: Hours | None = None,
+    quiet: Quiet | None = None,
     address: str = "",
 ) -> WorkshopRow:
     """Open a workshop. Raises Invalid, or Conflict when the name is taken."""
@@ -81,6 +83,7 @@ def create_workshop(
         prices=prices.to_json(),
         carriage=ways,
         hours=None if hours is None else hours.to_json(),
+        quiet=None if quiet is None else quiet.to_json(),
         address=_address(address),
     )
     session.add(row)
@@ -102,6 +105,7 @@ def change_workshop(
     prices: Prices,
     carriage: Iterable[Carriage],
     hours: Hours | None,
+    quiet: Quiet | None,
     address: str,
 ) -> None:
     """Say anew what is true of a workshop; quotes given out before stay as they are.
@@ -118,7 +122,17 @@ def change_workshop(
     row.lat_udeg, row.lon_udeg, row.currency = lat_udeg, lon_udeg, currency
     row.prices, row.carriage = prices.to_json(), _ways(carriage)
     row.hours = None if hours is None else hours.to_json()
+    row.quiet = None if quiet is None else quiet.to_json()
     row.address = _address(address)
+    session.flush()
+    for printer in row.printers:
+        touched(session, printer.id)
+
+
+def set_quiet(session: Session, row: WorkshopRow, quiet: Quiet | None) -> None:
+    """Say when no print of a workshop's printers starts; a printer may have its own quiet hours
+    (`printers.upkeep.set_quiet`)."""
+    row.quiet = None if quiet is None else quiet.to_json()
     session.flush()
     for printer in row.printers:
         touched(session, printer.id)
@@ -128,7 +142,8 @@ def close_workshop(session: Session, row: WorkshopRow, *, now: datetime) -> None
     """Nobody runs it any more: it takes nothing new, its agents and codes are good for nothing,
     and its exact address is forgotten. The rest stays, for orders and the book name it."""
     for printer in row.printers:
-        set_accepting(session, printer_id=printer.id, accepting=False)
+        printer.duty, printer.accepting = Duty.PAUSED, False
+        touched(session, printer.id)
     row.address = None
     session.execute(
         update(AgentRow)
@@ -212,7 +227,8 @@ def remove_printer(session: Session, row: PrinterRow, *, now: datetime) -> None:
     """Take a printer out of every list. Its row stays, for orders name it; its name becomes free.
     The caller has checked that nothing is owed of it (`router.care.remove`)."""
     row.name = f"{row.name[:60]} (removed {row.id.hex[:6]})"
-    row.accepting, row.agent_id, row.removed_at = False, None, now
+    row.duty, row.accepting = Duty.PAUSED, False
+    row.agent_id, row.removed_at = None, now
     session.flush()
     touched(session, row.id)
 
@@ -385,20 +401,6 @@ def cleared(session: Session, *, printer_id: UUID, now: datetime) -> bool:
         .returning(PrinterRow.id)
     )
     return changed.scalar() is not None
-
-
-def set_accepting(
-    session: Session, *, printer_id: UUID, accepting: bool, because: str = ""
-) -> None:
-    """Let a printer take new work, or let it run dry and say why."""
-    if len(because) > MOST_NOTE:
-        raise Invalid(f"say why in at most {MOST_NOTE} characters")
-    session.execute(
-        update(PrinterRow)
-        .where(PrinterRow.id == printer_id)
-        .values(accepting=accepting, paused_because="" if accepting else because.strip())
-    )
-    touched(session, printer_id)
 
 
 def noted(

@@ -17,7 +17,7 @@ from commons.facts import Outcome
 from commons.settlement import Share, per_copy, shares, total
 from designs import queries as designs
 from printers import queries as printers
-from printers import registry
+from printers import registry, upkeep
 from printers.capability import Profile
 from printers.models import SpoolRow
 from router import rows
@@ -92,6 +92,7 @@ def run_took(
         )
         book.record(session, extra, now=now)
     registry.take_filament(session, spool_id=spool.id, mg=taken_mg)
+    upkeep.worked(session, printer_id=run.printer_id, seconds=seconds)
     job.reserved_mg = 0
     profile = Profile.from_json(printer.profile)
     used = factors(deal.quote.factors)

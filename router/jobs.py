@@ -77,7 +77,8 @@ def reserved_mg(session: Session, spools: Sequence[UUID] | None = None) -> dict[
     """Per spool, what open jobs have reserved of it; all spools, or only those named.
 
     What was reserved of a spool that was taken out counts for the one that took its place with the
-    same material and colour (`rows.made_from`). Two statements, whatever the number of spools.
+    same material and colour (`rows.made_from`). At most two statements, whatever the number of
+    spools.
     """
     asked = (
         select(SpoolRow, func.sum(JobRow.reserved_mg))
@@ -92,6 +93,8 @@ def reserved_mg(session: Session, spools: Sequence[UUID] | None = None) -> dict[
         asked = asked.where(SpoolRow.printer_id.in_(printers))
     sums = [(row[0], int(row[1])) for row in session.execute(asked)]
     gone = {spool.printer_id for spool, _ in sums if spool.slot is None}
+    if not gone:
+        return {spool.id: mg for spool, mg in sums if spools is None or spool.id in spools}
     loaded = select(SpoolRow).where(SpoolRow.printer_id.in_(gone), SpoolRow.slot.is_not(None))
     instead = {
         (spool.printer_id, spool.material, spool.colour): spool.id

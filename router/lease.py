@@ -21,15 +21,17 @@ from basis.errors import Conflict, NotAllowed, NotFound, NotYours
 from designs import queries as designs
 from printers import registry
 from printers.models import Bed, PrinterRow
+from printers.offer import STARTS
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, Word
 from router import endings, rows
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
-from router.waiting import NOT_CLEAR, PAUSED, makeable, why_none
+from router.waiting import NOT_CLEAR, RESTING, may_not_start, next_job
 
 __all__ = [
     "BedNotClear",
+    "NotNow",
     "PermitOver",
     "any_late",
     "expire",
@@ -52,6 +54,12 @@ class BedNotClear(NotAllowed):
     """A person must look at the bed first."""
 
     code = "bed_not_clear"
+
+
+class NotNow(NotAllowed):
+    """Its workshop paused the printer, works at it, or keeps quiet hours: the run goes back."""
+
+    code = "not_now"
 
 
 class PermitOver(NotAllowed):
@@ -80,15 +88,15 @@ def take(
             return None, f"run {busy.id} is {busy.state} on it"
         busy.lease_until = now + timedelta(seconds=lease_s)
         return busy, ""
-    if not printer.accepting:
-        return None, PAUSED
+    if printer.duty not in STARTS:
+        return None, RESTING[printer.duty]
     if printer.bed is not Bed.CLEAR:
         return None, NOT_CLEAR
     if _permit_still_out(session, printer_id, now=now):
         return None, "an earlier start permit has not run out yet"
-    job = session.scalar(makeable(printer_id).limit(1))
+    job, why = next_job(session, printer, now=now)
     if job is None:
-        return None, why_none(session, printer_id)
+        return None, why
     run = RunRow(
         job_id=job.id,
         printer_id=printer_id,
@@ -121,8 +129,8 @@ def permit(
     Asking again before it ran out gives the same permit with the seconds that are left: the
     agent's journal, not the count of answers, makes the start single.
 
-    Raises StaleFence, BedNotClear, PermitOver, Conflict when the file is another one, NotAllowed
-    when the maker cancelled meanwhile.
+    Raises StaleFence, BedNotClear, NotNow, PermitOver, Conflict when the file is another one,
+    NotAllowed when the maker cancelled meanwhile.
     """
     run = _own(session, run_id=run_id, agent_id=agent_id, fence=fence)
     _check_not_lost(run, now=now)
@@ -135,12 +143,14 @@ def permit(
         return min(left_s, permit_s)  # more than was given: this hub's clock was set back
     if run.state is not Run.LEASED:
         raise NotAllowed(f"run {run_id} is {run.state}: it has started")
-    wanted = session.scalar(select(JobRow.gcode_sha256).where(JobRow.id == run.job_id))
-    if sha256 != wanted:
-        raise Conflict(f"run {run_id} prints {wanted}, not {sha256}: fetch it again")
-    bed = session.scalar(select(PrinterRow.bed).where(PrinterRow.id == run.printer_id))
-    if bed is not Bed.CLEAR:
+    job = session.get_one(JobRow, run.job_id)
+    if sha256 != job.gcode_sha256:
+        raise Conflict(f"run {run_id} prints {job.gcode_sha256}, not {sha256}: fetch it again")
+    printer = session.get_one(PrinterRow, run.printer_id)
+    if printer.bed is not Bed.CLEAR:
         raise BedNotClear(NOT_CLEAR)
+    if why := may_not_start(printer, duration_s=job.duration_s or 0, now=now):
+        raise NotNow(why)
     lease_until = now + timedelta(seconds=lease_s)
     run_event(session, run, Event.PERMIT, actor=agent(agent_id), now=now, lease_until=lease_until)
     run.permitted_at, run.permit_until = now, now + timedelta(seconds=permit_s)

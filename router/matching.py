@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from designs.facts import Fit, fits
 from printers.capability import MATERIALS
-from printers.offer import Loaded, Offer
+from printers.offer import Duty, Loaded, Offer
 
 MOST_LAYER_PCT = 80
 """Of the nozzle's width; the slicer refuses higher layers, for they are not pressed on."""
@@ -44,6 +44,7 @@ class Axis(StrEnum):
     ENCLOSURE = "enclosure"
     ACCEPTING = "accepting"
     TRIAL = "trial"
+    QUIET = "quiet"
     SEEN = "seen"
     DISTANCE = "distance"
     CARRIAGE = "carriage"
@@ -175,7 +176,8 @@ def _material(need: Need, offer: Offer) -> list[Reason]:
 def _service(offer: Offer, *, now: datetime, unseen_s: int) -> list[Reason]:
     reasons = []
     if not offer.accepting:
-        reasons.append(_reason(Axis.ACCEPTING, "takes new work", "paused", "", Fixer.WORKSHOP))
+        resting = Duty.PAUSED if offer.duty is Duty.OPEN else offer.duty
+        reasons.append(_reason(Axis.ACCEPTING, "takes new work", resting, "", Fixer.WORKSHOP))
     if not offer.tried:
         needed = "a cube sliced for it"
         reasons.append(_reason(Axis.TRIAL, needed, "not yet", "", Fixer.WORKSHOP))

@@ -120,6 +120,8 @@ class Inputs:
     """Seconds from now to the deadline; 0 when there is none, so that every hour counts."""
     preset: str
     factors: str
+    quiet_s: int = 0
+    """What quiet hours add until the last copy is printed."""
 
     @property
     def distance_m(self) -> int:
@@ -128,11 +130,14 @@ class Inputs:
 
     def to_json(self) -> dict[str, Any]:
         """For the row; `from_json` reads it back."""
-        return {
+        said = {
             **asdict(self),
             "prices": self.prices.to_json(),
             "carriage": self.carriage.to_json(),
         }
+        if not self.quiet_s:  # so that quotes from before there were quiet hours keep their names
+            del said["quiet_s"]
+        return said
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Inputs":
@@ -204,11 +209,16 @@ def made_minor(inputs: Inputs, *, mass_mg: int, duration_s: int) -> int:
     return material + ceil_div(duration_s * inputs.prices.per_hour_minor, 3_600)
 
 
+def start_s(*, queue_s: int, bed_clear: bool) -> int:
+    """Seconds from now until a printer could begin."""
+    return queue_s + (0 if bed_clear else BED_WAIT_S)
+
+
 def eta_s(inputs: Inputs) -> int:
     """Seconds from now until the maker has the last copy, as far as anybody can tell."""
-    bed_s = 0 if inputs.bed_clear else BED_WAIT_S
+    begin_s = start_s(queue_s=inputs.queue_s, bed_clear=inputs.bed_clear) + inputs.quiet_s
     between_s = BED_WAIT_S * (inputs.copies - 1)  # each copy waits for a person to clear the bed
-    made_s = inputs.queue_s + bed_s + inputs.duration_s * inputs.copies + between_s + HANDLING_S
+    made_s = begin_s + inputs.duration_s * inputs.copies + between_s + HANDLING_S
     speed = SPEED_M_PER_H.get(Mode(inputs.mode))
     carried_s = PARCEL_S if speed is None else ceil_div(inputs.distance_m * 3_600, speed)
     return made_s + carried_s
@@ -269,7 +279,8 @@ def _terms(inputs: Inputs, used: Factors, *, total_minor: int) -> tuple[Term, ..
             value=late_s,
             unit="s",
             cost=weights.late_per_s * late_s,
-            source="queue, bed, print, handling and way, beyond the deadline (or from now)",
+            source=f"queue, bed, {'quiet hours, ' if inputs.quiet_s else ''}print, handling and"
+            " way, beyond the deadline (or from now)",
         ),
         Term(
             name="risk",

@@ -15,6 +15,7 @@ from designs.queries import PrintablePart
 from printers.capability import Choices
 from printers.offer import Carriage, Loaded, Mode, Offer
 from printers.queries import offers, printer
+from printers.quiet import delay_s
 from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
@@ -23,7 +24,16 @@ from router.globe import Place, great_circle_m
 from router.index import Index
 from router.matching import Axis, Fixer, Need, Reason, is_near_miss, spool_for, why_not
 from router.models import JobRow, OrderRow, QuoteRow
-from router.quote import MOST_IDLE_H, Inputs, Preset, Quote, late_after_s, quote
+from router.quote import (
+    BED_WAIT_S,
+    MOST_IDLE_H,
+    Inputs,
+    Preset,
+    Quote,
+    late_after_s,
+    quote,
+    start_s,
+)
 from router.states import Job
 
 FIRST_BATCH = 64
@@ -234,8 +244,11 @@ class _Search:
         if not ways:
             reasons = (*reasons, _no_way(request, offer, distance_m))
         spool = spool_for(needed, offer)
+        quiet_s = _quiet_s(request, offer, figures, queue_s=queue_s, now=self._now)
+        if quiet_s is None:
+            reasons = (*reasons, _no_hours(figures))
         made: list[_Candidate] = []
-        if not reasons and spool is not None:
+        if not reasons and spool is not None and quiet_s is not None:
             for way in ways:
                 inputs = _inputs(
                     request,
@@ -246,6 +259,7 @@ class _Search:
                     straight_m=straight_m,
                     circuity=circuity,
                     queue_s=queue_s,
+                    quiet_s=quiet_s,
                     now=self._now,
                 )
                 made.append(_Candidate(inputs, quote(inputs), offer, spool, figures.estimated_s))
@@ -285,6 +299,7 @@ def _inputs(
     straight_m: int,
     circuity: int,
     queue_s: int,
+    quiet_s: int,
     now: datetime,
 ) -> Inputs:
     idle_h = int((now - offer.idle_since).total_seconds()) // 3_600
@@ -311,6 +326,31 @@ def _inputs(
         late_after_s=late_after_s(request.deadline, now),
         preset=request.preset.value,
         factors=CURRENT,
+        quiet_s=quiet_s,
+    )
+
+
+def _quiet_s(
+    request: Request, offer: Offer, figures: Figures, *, queue_s: int, now: datetime
+) -> int | None:
+    """What a printer's quiet hours add, by the estimate; None when they never leave time enough."""
+    return delay_s(
+        offer.quiet,
+        offer.time_zone,
+        now + timedelta(seconds=start_s(queue_s=queue_s, bed_clear=offer.bed_clear)),
+        duration_s=figures.duration_s,
+        copies=request.copies,
+        between_s=BED_WAIT_S,
+    )
+
+
+def _no_hours(figures: Figures) -> Reason:
+    return Reason(
+        axis=Axis.QUIET,
+        needed=f"{figures.duration_s / 3_600:.1f}",
+        available="less between quiet hours",
+        unit="h",
+        who_can_fix=Fixer.WORKSHOP,
     )
 
 

@@ -1,19 +1,29 @@
 """What waits for a printer, and why it does not get it: reads only."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from printers.models import AgentRow, Bed, PrinterRow, SpoolRow
+from printers import queries
+from printers.models import AgentRow, Bed, PrinterRow, SpoolRow, WorkshopRow
+from printers.offer import STARTS, Duty
+from printers.quiet import ends, start_after
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
 from router.states import Job, Run
 
 PAUSED = "it takes no new work: its workshop paused it"
+MAINTENANCE = "it is in maintenance: nothing starts until its workshop opens it"
+RESTING: Mapping[Duty, str] = {Duty.PAUSED: PAUSED, Duty.MAINTENANCE: MAINTENANCE}
 NOT_CLEAR = "its bed is not clear: take the part off, then say that it is clear"
 NO_JOB = "no job waits for it"
+
+MOST_TRIED = 50
+"""Ready jobs that are looked at for one that may start before the next quiet hours."""
 
 LONGEST_WAITING = (JobRow.ready_at, JobRow.copy, JobRow.id)
 """The order of a printer's queue."""
@@ -44,6 +54,54 @@ def makeable(printer_id: UUID) -> Select[JobRow]:
     )
 
 
+def next_job(session: Session, printer: PrinterRow, *, now: datetime) -> tuple[JobRow | None, str]:
+    """The job that may start now on a printer which is free, or why there is none. One that would
+    run into quiet hours lets shorter ones pass; when they are over it is the first again."""
+    if why := may_not_start(printer, duration_s=0, now=now):
+        return None, why
+    first = ""
+    for job in session.scalars(makeable(printer.id).limit(MOST_TRIED)):
+        why = may_not_start(printer, duration_s=job.duration_s or 0, now=now)
+        if not why:
+            return job, ""
+        first = first or why
+    return None, first or why_none(session, printer.id)
+
+
+def may_not_start(printer: PrinterRow, *, duration_s: int, now: datetime) -> str:
+    """Why its workshop lets no print of this length start now, in words; "" when it does."""
+    if printer.duty not in STARTS:
+        return RESTING[printer.duty]
+    quiet, zone = queries.quiet_of(printer), printer.workshop.time_zone
+    if (over := ends(quiet, zone, now)) is not None:
+        return f"quiet hours: nothing starts before {local(over, zone)}"
+    again = start_after(quiet, zone, now, duration_s=duration_s)
+    if again == now:
+        return ""
+    lasts = f"it would take {duration_s / 3_600:.1f} h and run into quiet hours"
+    if again is None:
+        return f"{lasts}, whenever it starts: shorten them, or cancel the job"
+    return f"{lasts}: it starts at {local(again, zone)}"
+
+
+def local(at: datetime, zone: str) -> str:
+    """A moment by the workshop's clock."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %H:%M} ({zone})"
+
+
+def quiet_until(session: Session, printers: Collection[UUID], *, now: datetime) -> dict[UUID, str]:
+    """Of some printers, those that are in quiet hours, in words. One statement."""
+    found = session.execute(
+        select(PrinterRow, WorkshopRow)
+        .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
+        .where(
+            PrinterRow.id.in_(printers),
+            or_(PrinterRow.quiet.is_not(None), WorkshopRow.quiet.is_not(None)),
+        )
+    )
+    return {row.id: why for row, _ in found if (why := may_not_start(row, duration_s=0, now=now))}
+
+
 def why_none(session: Session, printer_id: UUID) -> str:
     """Why a printer that could work has no `makeable` job, in words for its workshop."""
     waiting = session.execute(
@@ -65,7 +123,7 @@ class Glance:
     """One printer as an idle agent's question needs it, and nothing more."""
 
     printer: UUID
-    accepting: bool
+    duty: Duty
     bed: Bed
     seen_at: datetime | None
     machine_state: str
@@ -75,12 +133,12 @@ class Glance:
     @property
     def reason(self) -> str:
         """Why a printer that is not worth asking for gets nothing, in words."""
-        if not self.accepting:
-            return PAUSED
+        if self.duty not in STARTS:
+            return RESTING[self.duty]
         return NO_JOB if self.bed is Bed.CLEAR else NOT_CLEAR
 
 
-def _glances() -> Select[UUID, bool, Bed, datetime | None, str, bool]:
+def _glances() -> Select[UUID, Duty, Bed, datetime | None, str, bool]:
     """Printers as idle questions need them, whoever speaks for them."""
     ready = exists().where(JobRow.printer_id == PrinterRow.id, JobRow.state == Job.READY)
     # A run whose lease answer was lost is asked for again.
@@ -89,10 +147,12 @@ def _glances() -> Select[UUID, bool, Bed, datetime | None, str, bool]:
         RunRow.agent_id == PrinterRow.agent_id,
         RunRow.state == Run.LEASED,
     )
-    free = and_(PrinterRow.accepting, PrinterRow.bed == Bed.CLEAR)
+    # Not `in_`: `basis.prepared` takes plain values only.
+    starts = or_(*(PrinterRow.duty == duty for duty in sorted(STARTS)))
+    free = and_(starts, PrinterRow.bed == Bed.CLEAR)
     return select(
         PrinterRow.id,
-        PrinterRow.accepting,
+        PrinterRow.duty,
         PrinterRow.bed,
         PrinterRow.seen_at,
         PrinterRow.machine_state,

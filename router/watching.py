@@ -17,6 +17,7 @@ from printers.models import PrinterRow, WorkshopRow
 from router.models import HappeningRow, JobRow, RunRow
 from router.queries import UNFINISHED
 from router.states import OPEN
+from router.waiting import quiet_until
 
 Mark: TypeAlias = tuple[object, ...]
 
@@ -36,13 +37,14 @@ def orders(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
 
 
 def workshops(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
-    """Marks of workshops, by two statements: their printers and the jobs these still owe."""
+    """Marks of workshops, by three statements: their printers, which of these keep quiet hours now,
+    and the jobs they still owe."""
     printers = session.execute(
         select(
             PrinterRow.workshop_id,
             PrinterRow.id,
             PrinterRow.bed,
-            PrinterRow.accepting,
+            PrinterRow.duty,
             PrinterRow.machine_state,
             PrinterRow.change,
             PrinterRow.seen_at,
@@ -50,9 +52,12 @@ def workshops(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
         )
         .where(PrinterRow.workshop_id.in_(ids))
         .order_by(PrinterRow.id)
-    )
+    ).all()
     now = clock.now()
-    machines = _joined((row[0], (*row[:-2], *_minutes(row[-2:], now))) for row in printers)
+    quiet = quiet_until(session, [row[1] for row in printers], now=now)
+    machines = _joined(
+        (row[0], (*row[:-2], quiet.get(row[1]), *_minutes(row[-2:], now))) for row in printers
+    )
     owed = session.execute(
         _jobs(WorkshopRow.id)
         .join(PrinterRow, PrinterRow.id == JobRow.printer_id)

@@ -187,15 +187,17 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
     ready = [each.printer for each in asked.printers if each.ready]
     with hub.database.reading() as session:
         known = waiting.at_a_glance(session, agent.id)
+        worth = [each for each in ready if each in known and known[each].worth]
+        quiet = waiting.quiet_until(session, worth, now=now) if worth else {}
     foreign = [str(each.printer) for each in asked.printers if each.printer not in known]
     if foreign:
         raise NotYours(f"this agent does not speak for {', '.join(foreign)}: enrol it again")
-    worth = [printer for printer in ready if known[printer].worth]
+    worth = [printer for printer in worth if printer not in quiet]
     texts = {each.printer: each.text for each in asked.printers}
     news = any(_is_news(known[printer], text, now=now) for printer, text in texts.items())
     theirs = [each.printer for each in asked.printers if each.foreign]
     covered = [printer for printer in theirs if known[printer].bed is Bed.CLEAR]
-    work, why_not = [], {str(each): known[each].reason for each in ready}
+    work, why_not = [], {str(each): quiet.get(each) or known[each].reason for each in ready}
     if worth or news or covered:
         with hub.database.writing() as session:
             if news:

@@ -438,10 +438,72 @@ class SpoolAsk(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterChange(Message):
-    """Let a printer take new work, or let it run dry, and say why for everybody to read."""
+    """What a printer does from now on, and why, for everybody to read. Say `duty`, or `accepting`
+    alone: true is `open`, false is `paused`."""
 
-    accepting: bool
+    duty: str | None = None
+    """`open`, `paused` (starts nothing new), `draining` (makes what waits, takes no order) or
+    `maintenance` (somebody works at it)."""
+    accepting: bool | None = None
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietAsk(Message):
+    """When no print starts, by the workshop's clock; no days at all: no quiet hours."""
+
+    days: dict[str, Any] = field(default_factory=dict)
+    """By the day on which they begin: `{"fri": "22:00–07:00", "sat": "0:00–9:00, 22:00–24:00"}`."""
+    must_be_over: bool = False
+    """A print that would still run when they begin does not start either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepAsk(Message):
+    """Something was done to keep a printer well."""
+
+    task: str
+    """What, in the same words each time: they say when it is due again."""
+    note: str = ""
+    again_hours: int | None = None
+    """Due again after so many hours of printing."""
+    again_on: str | None = None
+    """Due again on this day, such as 2027-01-31."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep(Message):
+    """One line of what was done to a printer."""
+
+    task: str
+    note: str
+    at: str
+    by: str
+    printed_s: int
+    """What the printer had printed for this hub until then."""
+    due_printed_s: int | None
+    due_on: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepTask(Message):
+    """The last time that a task was done, and whether it is due."""
+
+    last: Upkeep
+    since_s: int
+    """Printed since then."""
+    due: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepOf(Message):
+    """What was done to a printer, and what is due."""
+
+    printed_s: int
+    tasks: list[UpkeepTask]
+    """What is due first."""
+    log: list[Upkeep]
+    """The youngest line first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +531,16 @@ class Printer(Message):
     bed: str
     bed_changed_at: str
     accepting: bool
+    duty: str
+    """`open`, `paused`, `draining` or `maintenance`."""
+    because: str
+    """What its workshop says of that."""
+    quiet: dict[str, Any] | None
+    """Its quiet hours, its own or its workshop's."""
+    quiet_until: str | None
+    """Nothing starts before then; null outside quiet hours."""
+    printed_s: int
+    """How long it has printed for this hub."""
     seen_at: str | None
     machine_state: str
     passed: int
@@ -496,6 +568,8 @@ class Workshop(Message):
     currency: str
     prices: dict[str, Any]
     carriage: list[dict[str, Any]]
+    quiet: dict[str, Any] | None
+    """When no print of its printers starts: `days` and `must_be_over`."""
     printers: list[Printer]
 
 

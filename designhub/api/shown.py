@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from basis import clock
 from basis.clock import iso
 from designhub.api import schema
 from designhub.models import TokenRow
 from designs.models import DesignRow, PartRow, RefRow, VersionRow
+from printers import queries
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Offer
+from printers.quiet import ends
 from router.matching import Reason
 from router.models import HappeningRow, OrderRow, QuoteRow, RunRow
 from router.queries import JobStory, PrinterWork
@@ -280,12 +283,14 @@ def workshop(row: WorkshopRow, *, owner: str, work: dict[UUID, PrinterWork]) -> 
         currency=row.currency,
         prices=row.prices,
         carriage=row.carriage,
+        quiet=row.quiet,
         printers=[printer(each, work.get(each.id)) for each in row.printers],
     )
 
 
 def printer(row: PrinterRow, work: PrinterWork | None) -> schema.Printer:
     """A printer with its bed, material and work."""
+    quiet = queries.quiet_of(row)
     return schema.Printer(
         id=row.id,
         name=row.name,
@@ -295,6 +300,11 @@ def printer(row: PrinterRow, work: PrinterWork | None) -> schema.Printer:
         bed=row.bed.value,
         bed_changed_at=iso(row.bed_changed_at),
         accepting=row.accepting,
+        duty=row.duty.value,
+        because=row.paused_because,
+        quiet=None if quiet is None else quiet.to_json(),
+        quiet_until=when(ends(quiet, row.workshop.time_zone, clock.now())),
+        printed_s=row.printed_s,
         seen_at=when(row.seen_at),
         machine_state=row.machine_state,
         passed=row.passed,

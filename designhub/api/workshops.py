@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 from basis import clock
 from basis.errors import Invalid, NotFound
 from designhub import access, worker
+from designhub.accounts import plain_text
 from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs
 from designhub.hub import this_hub
-from printers import queries, registry
+from printers import queries, registry, upkeep
 from printers.capability import COMMON, Profile
 from printers.models import PrinterRow, WorkshopRow
-from printers.offer import Carriage, Mode, Prices
+from printers.offer import Carriage, Duty, Mode, Prices
 from router import bookkeeping, jobs
 from router.globe import find_place
 from router.queries import work_of
@@ -119,16 +120,25 @@ def show_printer(printer_id: UUID) -> ResponseReturnValue:
 
 @bp.patch("/printers/<uuid:printer_id>")
 @describes(
-    "Pause or open a printer", takes=schema.PrinterChange, gives=schema.Printer, who="account"
+    "Open, pause or drain a printer",
+    takes=schema.PrinterChange,
+    gives=schema.Printer,
+    who="account",
 )
 @needs(Scope.OPERATE)
 def change_printer(printer_id: UUID) -> ResponseReturnValue:
-    """A paused printer finishes what it has and takes nothing new."""
+    """Whatever it is told, it finishes what it prints."""
     asked = said(schema.PrinterChange)
+    duty = _duty(asked)
     with this_hub().database.writing() as session:
         access.own_printer(session, g.caller, printer_id)
-        registry.set_accepting(
-            session, printer_id=printer_id, accepting=asked.accepting, because=asked.because
+        upkeep.set_duty(
+            session,
+            printer_id=printer_id,
+            duty=duty,
+            because=plain_text(asked.because, most=2_000),
+            by=g.caller.id,
+            now=clock.now(),
         )
         session.expire_all()
         return _printer(session, printer_id).to_json()
@@ -217,6 +227,17 @@ def enrol(name: str) -> ResponseReturnValue:
         id=row.id, name=row.name, token=token, printers=printers, hub_key=this_hub().keys.current()
     )
     return made.to_json(), 201
+
+
+def _duty(asked: schema.PrinterChange) -> Duty:
+    if (asked.duty is None) == (asked.accepting is None):
+        raise Invalid(f"say duty ({', '.join(Duty)}), or accepting alone")
+    if asked.duty is None:
+        return Duty.OPEN if asked.accepting else Duty.PAUSED
+    try:
+        return Duty(asked.duty)
+    except ValueError:
+        raise Invalid(f"duty {asked.duty[:40]!r} is not one of: {', '.join(Duty)}") from None
 
 
 def _carriage(ways: list[dict[str, Any]]) -> tuple[Carriage, ...]:

@@ -19,6 +19,11 @@ from printers.capability import COMMON, Profile
 from printers.materials import MATERIALS
 
 MOST_PROFILE_BYTES = 100_000
+RESTING = {
+    "paused": "paused, starts nothing new",
+    "draining": "makes what waits for it, takes no order",
+    "maintenance": "in maintenance",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +204,7 @@ def list_printers(api: HubApi, as_json: bool) -> None:
             f"{workshop.name}/{each.name}",
             workshop.place,
             "; ".join(f"{spool.material} {spool.colour}" for spool in each.spools),
-            f"bed {each.bed}" + ("" if each.accepting else ", paused"),
+            f"bed {each.bed}" + ("" if each.accepting else f", {each.duty}"),
             each.run_state or ("never seen" if each.seen_at is None else each.machine_state),
             str(each.waiting),
         )
@@ -220,7 +225,7 @@ def show(api: HubApi, printer: str, as_json: bool) -> None:
     \b
     designhub printer show atelier/ender
     """
-    _put(api.ask(schema.Printer, "GET", f"/printers/{printer_id(api, printer)}"), as_json)
+    put_printer(api.ask(schema.Printer, "GET", f"/printers/{printer_id(api, printer)}"), as_json)
 
 
 @printer.command()
@@ -263,39 +268,7 @@ def load(
         price_per_kg_minor=_price(api, where, material) if per_kg is None else per_kg,
         slot=slot,
     )
-    _put(api.ask(schema.Printer, "POST", f"{where}/spools", asked), as_json)
-
-
-@printer.command()
-@click.argument("printer", metavar="WORKSHOP/PRINTER")
-@click.option("--because", default="", help="Why, for everybody to read.")
-@hub_options
-@json_option
-def pause(api: HubApi, printer: str, because: str, as_json: bool) -> None:
-    """Finish what it has, and take nothing new.
-
-    \b
-    designhub printer pause atelier/ender --because "new nozzle on Monday"
-    """
-    _put(_accept(api, printer, accepting=False, because=because), as_json)
-
-
-@printer.command("open")
-@click.argument("printer", metavar="WORKSHOP/PRINTER")
-@hub_options
-@json_option
-def reopen(api: HubApi, printer: str, as_json: bool) -> None:
-    """Take new work again.
-
-    \b
-    designhub printer open atelier/ender
-    """
-    _put(_accept(api, printer, accepting=True), as_json)
-
-
-def _accept(api: HubApi, printer: str, *, accepting: bool, because: str = "") -> schema.Printer:
-    asked = schema.PrinterChange(accepting=accepting, because=because)
-    return api.ask(schema.Printer, "PATCH", f"/printers/{printer_id(api, printer)}", asked)
+    put_printer(api.ask(schema.Printer, "POST", f"{where}/spools", asked), as_json)
 
 
 def _price(api: HubApi, where: str, material: str) -> int:
@@ -322,7 +295,7 @@ def clear(api: HubApi, printer: str, as_json: bool) -> None:
     designhub bed clear atelier/ender
     """
     asked = f"/printers/{printer_id(api, printer)}/bed/clear"
-    _put(api.ask(schema.Printer, "POST", asked), as_json)
+    put_printer(api.ask(schema.Printer, "POST", asked), as_json)
 
 
 def printer_id(api: HubApi, text: str) -> UUID:
@@ -340,15 +313,18 @@ def printer_id(api: HubApi, text: str) -> UUID:
     return known[name]
 
 
-def _put(found: schema.Printer, as_json: bool) -> None:
+def put_printer(found: schema.Printer, as_json: bool) -> None:
     if as_json:
         put_json(found)
         return
     put(
         f"{found.name} ({found.profile['name']}): bed {found.bed},"
         f" {found.machine_state or 'never seen'}"
-        + ("" if found.accepting else "; paused, takes nothing new")
+        + ("" if found.accepting else f"; {RESTING[found.duty]}")
+        + (f" ({found.because})" if found.because else "")
     )
+    if found.quiet_until is not None:
+        put(f"  quiet hours: nothing starts before {found.quiet_until}")
     for spool in found.spools:
         left = words.grams(spool.left_mg)
         put(f"  slot {spool.slot}: {spool.material} {spool.colour}, {left} left")

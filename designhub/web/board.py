@@ -4,7 +4,7 @@ What is asked of a person comes before what goes on by itself; every card is mad
 fixed number of statements read, whatever the number of printers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,11 @@ from designhub import access
 from designhub.language import _, ngettext
 from designhub.web import printer_words, words
 from designs import queries as designs
+from printers import queries, upkeep
 from printers.models import Bed, PrinterRow, SpoolRow, Trial
+from printers.offer import Duty
+from printers.quiet import Quiet, ends
+from printers.upkeep import Task
 from router import care
 from router.jobs import reserved_mg
 from router.queries import Owed, owed_by, permits_out
@@ -74,11 +78,23 @@ class Card:
     may_start_until: datetime | None
     """When the permit of a run that a person ended runs out: its agent may not know."""
     may_undo: bool
+    tasks: tuple[Task, ...]
+    """Upkeep, what is due first."""
+    names: Mapping[UUID, str]
+    """Of who is named on the page."""
+    quiet: Quiet | None
+    quiet_until: datetime | None
+    """Nothing starts before then."""
+
+    @property
+    def due(self) -> list[Task]:
+        """Upkeep that is due now."""
+        return [each for each in self.tasks if each.due]
 
     @property
     def asks(self) -> bool:
         """Whether somebody must come."""
-        return self.state.asks or bool(self.judge or self.decide)
+        return self.state.asks or bool(self.judge or self.decide or self.due)
 
 
 def cards(
@@ -88,21 +104,29 @@ def cards(
     reader_id: UUID,
     now: datetime,
     unseen_s: int,
+    also: Collection[UUID] = (),
 ) -> list[Card]:
-    """The cards of some printers, in their order. Seven statements, whatever their number."""
+    """The cards of some printers, in their order. Eight statements, whatever their number.
+
+    also : other people whose names the page needs.
+    """
+    tasks = upkeep.tasks_of(session, printers, now=now)
     owed = owed_by(session, [each.id for each in printers])
     permits = permits_out(session, [each.id for each in printers], now=now)
     everything = [each for several in owed.values() for each in several]
     parts = {each.part_id for each in everything}
     titles = designs.titles(session, parts)
     pictured = designs.pictured(session, parts, reader_id=reader_id, makes=parts)
-    makers = access.names_of(session, {each.maker_id for each in everything})
+    people = {each.maker_id for each in everything} | {
+        task.last.by for several in tasks.values() for task in several
+    }
+    names = access.names_of(session, people | set(also))
     reserved = reserved_mg(session)
 
     def work(each: Owed) -> Work:
         design, part = titles[each.part_id]
         picture = f"/parts/{each.part_id}.png" if each.part_id in pictured else None
-        maker = makers[each.maker_id]
+        maker = names[each.maker_id]
         return Work(owed=each, design=design, part=part, maker=maker, picture=picture)
 
     return [
@@ -113,6 +137,8 @@ def cards(
                 Spool(row=spool, reserved_mg=reserved.get(spool.id, 0)) for spool in printer.spools
             ),
             permit_until=permits.get(printer.id),
+            tasks=tuple(tasks[printer.id]),
+            names=names,
             now=now,
             unseen_s=unseen_s,
         )
@@ -126,6 +152,8 @@ def _card(
     *,
     spools: tuple[Spool, ...],
     permit_until: datetime | None,
+    tasks: tuple[Task, ...],
+    names: Mapping[UUID, str],
     now: datetime,
     unseen_s: int,
 ) -> Card:
@@ -135,7 +163,8 @@ def _card(
     waiting = tuple(each for each in works if each.owed.job.state in (Job.ORDERED, Job.READY))
     moving = any(run.state in LIVE for _, run in runs)
     since = any(run.leased_at >= printer.bed_changed_at for _, run in runs)
-    wants = _wants(waiting, spools)
+    wants, quiet = _wants(waiting, spools), queries.quiet_of(printer)
+    quiet_until = ends(quiet, printer.workshop.time_zone, now)
     return Card(
         printer=printer,
         state=_state(
@@ -143,6 +172,7 @@ def _card(
             current=current or (judge[0] if judge else None),
             wants=wants,
             waiting=len(waiting),
+            quiet=quiet_until is not None,
             now=now,
             unseen_s=unseen_s,
         ),
@@ -156,6 +186,10 @@ def _card(
         may_clear=printer.bed is Bed.OCCUPIED and not moving and permit_until is None,
         may_start_until=None if moving else permit_until,
         may_undo=care.may_undo(printer, now=now) and not since,
+        tasks=tasks,
+        names=names,
+        quiet=quiet,
+        quiet_until=quiet_until,
     )
 
 
@@ -165,11 +199,12 @@ def _state(
     current: Work | None,
     wants: str,
     waiting: int,
+    quiet: bool,
     now: datetime,
     unseen_s: int,
 ) -> State:
-    """The first of these that is true: an agent never seen, a run, silence, what a person must
-    do, then rest."""
+    """The first of these that is true: a run, maintenance, an agent never seen, silence, what a
+    person must do, then rest."""
     run = current.owed.run if current is not None else None
     if run is not None:
         text, kind = printer_words.RUNS[run.state]
@@ -177,6 +212,8 @@ def _state(
         return State(text=str(text), kind=kind, asks=asks)
     if printer.trial is Trial.FAILED:
         return State(text=_("Its settings do not work: see why"), kind="bad", asks=True)
+    if printer.duty is Duty.MAINTENANCE:
+        return State(text=_("In maintenance: nothing starts"), kind="warn")
     if printer.seen_at is None:
         return State(text=_("Not connected yet"), kind="warn", asks=True)
     if not printer_words.is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
@@ -185,12 +222,16 @@ def _state(
         return State(text=_("Look at the bed: is it clear?"), kind="warn", asks=True)
     if printer.trial is Trial.DUE:
         return State(text=_("A cube is being sliced for it, to try its settings"), kind="on")
-    if not printer.accepting:
+    if printer.duty is Duty.PAUSED:
         return State(text=_("Paused: it takes nothing new"), kind="warn")
+    if printer.duty is Duty.DRAINING and not waiting:
+        return State(text=_("Nothing waits for it any more"), kind="good")
     if not printer.spools:
         return State(text=_("Nothing is loaded"), kind="warn", asks=True)
     if wants:
         return State(text=_("A job waits for material"), kind="warn", asks=True)
+    if waiting and quiet:
+        return State(text=_("Quiet hours: nothing starts now"), kind="warn")
     if waiting:
         return State(
             text=ngettext("%(n)s job is about to start", "%(n)s jobs wait for it", waiting),

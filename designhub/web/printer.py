@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from basis import clock
 from basis.errors import Invalid, NotFound
 from designhub import access, worker
-from designhub.accounts import plain_text
 from designhub.api.workshops import load_spool
 from designhub.auth import Caller
 from designhub.hub import base_url, this_hub
@@ -44,16 +43,22 @@ def show(printer_id: UUID) -> ResponseReturnValue:
                 unseen_s=unseen_s,
                 printer_words=printer_words,
             )
-        card = board.cards(session, [row], reader_id=caller.id, now=now, unseen_s=unseen_s)[0]
         notes = queries.notes_of(session, row.id)
-        names = access.names_of(session, {note.by for note in notes})
+        (card,) = board.cards(
+            session,
+            [row],
+            reader_id=caller.id,
+            now=now,
+            unseen_s=unseen_s,
+            also={note.by for note in notes},
+        )
     return render_template(
         "printer.html",
         workshop=row.workshop,
         printer=row,
         card=card,
         notes=notes,
-        names=names,
+        names=card.names,
         here=f"/printers/{row.id}",
         materials=list(MATERIALS),
         now=now,
@@ -107,21 +112,6 @@ def bed_undo(printer_id: UUID) -> ResponseReturnValue:
         printer = own(session, g.caller, printer_id)
         care.undo_clear(session, printer_id=printer_id, by=g.caller.id, now=clock.now())
         return back(printer)
-
-
-@bp.post("/printers/<uuid:printer_id>/pause")
-@signed_in
-def pause(printer_id: UUID) -> ResponseReturnValue:
-    """Take nothing new, and perhaps why."""
-    because = plain_text(request.form.get("because", ""), most=2_000)
-    return _accept(printer_id, accepting=False, because=because)
-
-
-@bp.post("/printers/<uuid:printer_id>/open")
-@signed_in
-def reopen(printer_id: UUID) -> ResponseReturnValue:
-    """Take new work."""
-    return _accept(printer_id, accepting=True)
 
 
 @bp.post("/printers/<uuid:printer_id>/try")
@@ -196,14 +186,6 @@ def _standing(row: PrinterRow) -> PrinterRow:
     if row.removed_at is not None:
         raise NotFound(f"the printer {row.name!r} was removed from its workshop")
     return row
-
-
-def _accept(printer_id: UUID, *, accepting: bool, because: str = "") -> ResponseReturnValue:
-    with this_hub().database.writing() as session:
-        printer = own(session, g.caller, printer_id)
-        registry.set_accepting(session, printer_id=printer_id, accepting=accepting, because=because)
-        _note(session, printer, "opened" if accepting else "paused", because)
-        return back(printer)
 
 
 def _note(session: Session, printer: PrinterRow, what: str, note: str) -> None:

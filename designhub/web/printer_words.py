@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from designhub.language import Lazy, _, lazy
+from designhub.language import Lazy, _, lazy, ngettext
 from designhub.web import words
 from printers.models import PrinterRow, Trial
-from printers.offer import Carriage, Mode, Prices
+from printers.offer import Carriage, Duty, Mode, Prices
+from printers.quiet import Quiet
+from printers.upkeep import Task
 from router.states import Run
 
 CARRIAGE: Mapping[Mode, Lazy] = {
@@ -31,6 +33,9 @@ NOTES: Mapping[str, Lazy] = {
     "bed.undone": lazy("The bed is not clear after all"),
     "paused": lazy("Paused"),
     "opened": lazy("Takes new work again"),
+    "draining": lazy("Finishes what waits, takes no order"),
+    "maintenance": lazy("In maintenance"),
+    "quiet": lazy("Changed its quiet hours"),
     "loaded": lazy("Loaded a spool"),
     "unloaded": lazy("Took a spool out"),
     "changed": lazy("Changed what the machine is"),
@@ -44,6 +49,13 @@ MODES: Mapping[Mode, Lazy] = {
     Mode.BICYCLE: lazy("Fetched by bicycle"),
     Mode.CAR: lazy("Fetched by car"),
     Mode.PARCEL: lazy("Sent as a parcel"),
+}
+
+DUTIES: Mapping[Duty, Lazy] = {
+    Duty.OPEN: lazy("It takes new work."),
+    Duty.PAUSED: lazy("Paused: it starts nothing new."),
+    Duty.DRAINING: lazy("It makes what waits for it and takes no new order."),
+    Duty.MAINTENANCE: lazy("In maintenance: nothing starts until you open it again."),
 }
 
 CAUSES: Mapping[str, Lazy] = {
@@ -90,11 +102,44 @@ def public_state(
     """A printer's state as a maker needs it, and the kind of its badge."""
     if not is_seen(printer.seen_at, now=now, unseen_s=unseen_s):
         return _("Not reachable now"), "warn"
+    if printer.duty is Duty.MAINTENANCE:
+        return _("In maintenance"), "warn"
     if not printer.accepting or printer.trial is not Trial.PASSED:
         return _("Takes no new work now"), "warn"
     if busy or waiting:
         return _("Busy"), "on"
     return _("Free"), "good"
+
+
+def quiet_days(quiet: Quiet) -> list[str]:
+    """Quiet hours, a line for each day; equal days in a row are one."""
+    days, lines = quiet.to_json()["days"], []
+    for text in dict.fromkeys(days.values()):
+        same = [day for day in DAYS if days.get(day) == text]
+        named = _("every day") if len(same) == len(DAYS) else ", ".join(str(DAYS[d]) for d in same)
+        lines.append(_("%(days)s %(hours)s", days=named, hours=text))
+    return lines
+
+
+def quiet_filled(quiet: Quiet | None) -> dict[str, str]:
+    """Quiet hours as their form shows them."""
+    if quiet is None:
+        return {}
+    filled = {f"quiet_{day}": text for day, text in quiet.to_json()["days"].items()}
+    return filled | ({"must_be_over": "on"} if quiet.must_be_over else {})
+
+
+def due(task: Task) -> str:
+    """When a task of upkeep is due again."""
+    last, when = task.last, []
+    if last.due_printed_s is not None:
+        hours = (last.due_printed_s - last.printed_s) // 3_600
+        when.append(
+            ngettext("after %(n)s hour of printing", "after %(n)s hours of printing", hours)
+        )
+    if last.due_on is not None:
+        when.append(_("on %(day)s", day=words.day(last.due_on)))
+    return _(" or ").join(when)
 
 
 def way(each: Carriage, currency: str) -> str:

@@ -62,6 +62,7 @@ AXES: Mapping[str, Lazy] = {
     "bed_temperature": lazy("its bed reaches %(available)s °C, %(needed)s °C are needed"),
     "enclosure": lazy("it has no closed chamber"),
     "accepting": lazy("it is paused"),
+    "quiet": lazy("it keeps quiet hours: %(needed)s h never fit between them"),
     "seen": lazy("its agent does not answer: %(available)s"),
     "distance": lazy("it is %(available)s km away, %(needed)s km were asked for"),
     "carriage": lazy("no way there that was asked for: %(needed)s; it offers %(available)s"),
@@ -69,6 +70,13 @@ AXES: Mapping[str, Lazy] = {
     "deadline": lazy("it would be ready %(available)s, %(needed)s was asked for"),
     "currency": lazy("it is paid in %(available)s, not %(needed)s"),
 }
+
+RESTING: Mapping[str, Lazy] = {
+    "paused": lazy("it is paused"),
+    "draining": lazy("it finishes what waits for it and takes no new order"),
+    "maintenance": lazy("it is in maintenance"),
+}
+"""Why a printer takes no order, by its duty."""
 
 FIXERS: Mapping[Fixer, Lazy] = {
     Fixer.WORKSHOP: lazy("the workshop can change that"),
@@ -90,6 +98,7 @@ STANDING: Mapping[Axis, Lazy] = {
     Axis.ENCLOSURE: lazy("they have no closed chamber"),
     Axis.ACCEPTING: lazy("they are paused"),
     Axis.TRIAL: lazy("their settings are not proved yet"),
+    Axis.QUIET: lazy("it would not fit between their quiet hours"),
     Axis.SEEN: lazy("their agent does not answer"),
     Axis.DISTANCE: lazy("they are too far away"),
     Axis.CARRIAGE: lazy("no way from there that was asked for"),
@@ -163,6 +172,8 @@ def reason(why: Reason, *, currency: str) -> str:
 def plain_reason(why: Reason, *, currency: str) -> str:
     """Why a printer cannot."""
     needed, available = why.needed, why.available
+    if why.axis is Axis.ACCEPTING and available in RESTING:
+        return str(RESTING[available])
     if why.axis is Axis.PRICE:
         limit = needed.removeprefix("at most ")
         needed = _("at most %(amount)s", amount=_money(limit, currency))

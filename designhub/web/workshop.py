@@ -21,6 +21,7 @@ from printers.capability import MATERIALS
 from printers.hours import hours_of
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Carriage, Prices
+from printers.quiet import Quiet
 from router.queries import PrinterWork, work_of
 
 bp = Blueprint("workshop", __name__)
@@ -72,6 +73,7 @@ def show(slug: str) -> ResponseReturnValue:
         prices=printer_words.prices(Prices.from_json(row.prices), row.currency),
         ways=[printer_words.way(Carriage.from_json(each), row.currency) for each in row.carriage],
         hours=hours_of(row.hours),
+        quiet=None if row.quiet is None else Quiet.from_json(row.quiet),
         yours=yours,
         work=work,
         loaded=_loaded(row),

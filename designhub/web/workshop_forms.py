@@ -15,12 +15,14 @@ from designhub.errors import status_of
 from designhub.hub import this_hub
 from designhub.web import printer_words, quote_words, words
 from designhub.web.printer import own
+from designhub.web.printer_service import said_quiet
 from designhub.web.session import signed_in
 from printers import hours, registry
 from printers.capability import COMMON, Profile
 from printers.hours import DAYS, hours_of
 from printers.models import WorkshopRow
 from printers.offer import Carriage, Mode, Prices
+from printers.quiet import Quiet
 from router import care
 from router.emissions import factors
 from router.globe import find_place
@@ -175,6 +177,7 @@ def _said(row: WorkshopRow | None) -> dict[str, Any]:
             plain_text(form.get("hours", ""), most=MOST_TEXT),
             {day: form.get(f"hours_{day}", "") for day in DAYS},
         ),
+        "quiet": said_quiet(),
         "address": plain_text(form.get("address", ""), most=MOST_TEXT, lines=True),
     }
 
@@ -249,7 +252,8 @@ def _filled(row: WorkshopRow) -> dict[str, str]:
     if (open_at := hours_of(row.hours)) is not None:
         filled |= {"hours": open_at.text}
         filled |= {f"hours_{day}": text for day, text in open_at.days.items()}
-    return filled
+    quiet = None if row.quiet is None else Quiet.from_json(row.quiet)
+    return filled | printer_words.quiet_filled(quiet)
 
 
 # Printers.

@@ -107,7 +107,7 @@ def workshop(cho: Tab, kind: str, *, octoprint: Instance, folder: Path) -> Itera
         # Its agent ends: nobody else's order may wait for this printer.
         cho.open(f"/workshops/{slug}")
         cho.page.locator("summary", has_text="Pause").click()
-        cho.page.locator("main form[action$='/pause'] button").click()
+        cho.page.locator("main form[action$='/duty'] button[value='paused']").click()
         cho.says("Paused: it takes nothing new")
     finally:
         agent.stop()

@@ -139,6 +139,7 @@ PAGES = {
     "/printers/{printer}/qr.svg": (302, 403, 403, 200, 200),
     "/printers/{printer}/label": (302, 403, 403, 200, 200),
     "/printers/{printer}/edit": (302, 403, 403, 200, 200),
+    "/printers/{printer}/upkeep": (302, 403, 403, 200, 200),
     "/workshops/new": (302, 200, 200, 200, 200),
     "/workshops/{workshop}/edit": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/printers/new": (302, 403, 403, 200, 200),
@@ -196,8 +197,9 @@ BUTTONS = {
     "/printers/{printer}/bed-undo": (401, 403, 403, 409, 409),  # it is over a minute ago
     "/printers/{printer}/spools/{slot}/unload": (401, 403, 403, 303, 404),
     "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open
-    "/printers/{printer}/pause": (401, 403, 403, 303, 303),
-    "/printers/{printer}/open": (401, 403, 403, 303, 303),
+    "/printers/{printer}/duty": (401, 403, 403, 422, 422),
+    "/printers/{printer}/quiet": (401, 403, 403, 303, 303),
+    "/printers/{printer}/upkeep": (401, 403, 403, 422, 422),
     "/printers/{printer}/spools": (401, 403, 403, 422, 422),
     "/jobs/{job}/messages": (401, 404, 422, 422, 422),
     "/jobs/{job}/cancel": (401, 404, 303, 303, 303),

@@ -121,8 +121,21 @@ def test_a_printer_is_loaded_paused_and_opened(running_hub: RunningHub) -> None:
     where = ("--workshop", f"loft-of-{ada.name}", "--near", "-30.5,-30.5", "--common", "virtual")
     ada.ask("printer", "enrol", "one", *where, "--per-kg", "1900")
     assert ada.ask("printer", "pause", printer)["accepting"] is False
-    assert "takes nothing new" in ada.designhub("printer", "pause", printer)
+    assert "starts nothing new" in ada.designhub("printer", "pause", printer)
+    assert ada.ask("printer", "drain", printer)["duty"] == "draining"
+    resting = ada.ask("printer", "maintain", printer, "--because", "belts")
+    assert (resting["duty"], resting["because"]) == ("maintenance", "belts")
+    assert "in maintenance (belts)" in ada.designhub("printer", "show", printer)
     assert ada.ask("printer", "open", printer)["accepting"] is True
+    done = ada.ask("printer", "upkeep", printer, "rods oiled", "--again-hours", "200")
+    assert [each["due"] for each in done["tasks"]] == [False]
+    assert "after 200 h" in ada.designhub("printer", "upkeep", printer)
+    workshop = printer.partition("/")[0]
+    assert "fri 22:00–07:00" in ada.designhub("printer", "quiet", workshop, "--every", "22-7")
+    quiet = ada.ask("printer", "quiet", printer, "--day", "sat=0-24", "--must-be-over")["quiet"]
+    assert quiet == {"days": {"sat": "00:00–24:00"}, "must_be_over": True}
+    assert ada.ask("printer", "quiet", printer, "--none")["quiet"]["days"] == {}
+    assert len(ada.ask("printer", "quiet", printer, "--as-workshop")["quiet"]["days"]) == 7
     spool = ("--colour", "red", "--grams", "250")
     loaded = ada.ask("printer", "load", printer, "--material", "PLA", *spool)["spools"]
     known = ("slot", "material", "colour", "left_mg", "price_per_kg_minor")

@@ -20,9 +20,10 @@ from designhub.api.agents import AFTER_HELD_S
 from designhub.idle import MOST_BYTES, PATH, IdleDesk
 from printers import registry
 from printers.models import AgentRow, PrinterRow
+from printers.offer import Duty
 from printers.protocol import PrinterState, Question
-from router.waiting import NO_JOB, NOT_CLEAR, PAUSED
-from tests.support.builders import Shop
+from router.waiting import MAINTENANCE, NO_JOB, NOT_CLEAR, PAUSED
+from tests.support.builders import Shop, rest
 from tests.support.hub_process import hub_process
 from tests.support.hubs import OpenHub
 from tests.support.statements import counted
@@ -93,10 +94,12 @@ def test_the_same_question_is_answered_without_the_database(agent: Agent) -> Non
 
 CHANGES: dict[str, tuple[Callable[[Session, Shop], object], str]] = {
     "paused": (
-        lambda session, shop: registry.set_accepting(
-            session, printer_id=shop.printer, accepting=False
-        ),
+        lambda session, shop: rest(session, shop, Duty.PAUSED, now=clock.now()),
         PAUSED,
+    ),
+    "maintained": (
+        lambda session, shop: rest(session, shop, Duty.MAINTENANCE, now=clock.now()),
+        MAINTENANCE,
     ),
     "occupied": (
         lambda session, shop: registry.occupied(session, printer_id=shop.printer, now=clock.now()),
@@ -115,7 +118,8 @@ def test_the_reason_is_the_one_of_this_moment(agent: Agent, what: str) -> None:
     agent.hub.hub.stirring.look()
     assert agent.ask().get_json()["why_not"] == {str(agent.shop.printer): reason}
     owner = agent.hub.client("owner")
-    owner.form(f"/printers/{agent.shop.printer}/{'open' if what == 'paused' else 'bed-clear'}")
+    mend = "bed-clear" if what == "occupied" else "duty"
+    owner.form(f"/printers/{agent.shop.printer}/{mend}", duty="open")
     agent.hub.hub.stirring.look()
     assert agent.ask().get_json()["why_not"] == {str(agent.shop.printer): NO_JOB}
 

@@ -345,11 +345,11 @@ def workshop_of(hub: OpenHub, shop: Shop) -> str:
 def test_a_workshop_says_what_is_true_of_its_printer(hub: OpenHub, shop: Shop) -> None:
     owner, printer = hub.client("owner"), f"/printers/{shop.printer}"
     path = f"/workshops/{workshop_of(hub, shop)}"
-    assert owner.form(f"{printer}/pause").location.startswith(path)
+    assert owner.form(f"{printer}/duty", duty="paused").location.startswith(path)
     assert "Takes no new work now" in hub.client().get(path).text
     refused = hub.client().get(f"/make/{shop.part.part_id}?place=Oslo").text
     assert "it is paused" in refused
-    owner.form(f"{printer}/open")
+    owner.form(f"{printer}/duty", duty="open")
     spool = {"material": "PETG", "colour": "red", "grams": "750,5", "price": "31.90", "slot": "1"}
     assert owner.form(f"{printer}/spools", spool).status_code == 303
     page = hub.client().get(path).text.replace("\u00a0", " ")

@@ -4,12 +4,14 @@ import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
 
 from basis import clock
 from printers.capability import COMMON
+from printers.hours import DAYS
 from printers.models import Bed, PrinterNoteRow, PrinterRow, SpoolRow, WorkshopRow
 from router.models import JobRow
 from router.states import Job
@@ -98,6 +100,7 @@ def test_somebody_opens_a_workshop_adds_a_printer_and_finds_it(hub: OpenHub) -> 
         ("hours_mon", "all day", 422, "9:00"),
         ("most_km_foot", "far", 422, "whole number"),
         ("address", "x" * 501, 422, "address"),
+        ("quiet_fri", "late", 422, "quiet hours, fri"),
     ],
 )
 def test_what_cannot_be_comes_back_with_what_was_typed(
@@ -206,14 +209,86 @@ def test_failed_because_keeps_the_reason_and_both_blames(hub: OpenHub, shop: Sho
 
 def test_a_pause_says_why_to_everybody_and_is_logged(hub: OpenHub, shop: Shop) -> None:
     owner, here = hub.client("owner"), f"/printers/{shop.printer}"
-    owner.form(f"{here}/pause", because=f"waits for a nozzle {EVIL}")
+    owner.form(f"{here}/duty", duty="paused", because=f"waits for a nozzle {EVIL}")
     for client in (owner, hub.client()):
         page = client.get(here).text
         assert "waits for a nozzle &lt;script&gt;" in page and "<script>" not in page
         check_shape(page, "printer")
-    owner.form(f"{here}/open")
+    owner.form(f"{here}/duty", duty="open")
     assert "waits for a nozzle" not in hub.client().get(here).text
     assert "waits for a nozzle" in owner.get(here).text  # its record keeps it
+
+
+def test_three_ways_to_rest_are_told_apart(hub: OpenHub, shop: Shop) -> None:
+    owner, visitor, here = hub.client("owner"), hub.client(), f"/printers/{shop.printer}"
+    hub.ordered(shop)
+    said = {
+        "draining": ("makes what waits for it", "Takes no new work now", "takes no new order"),
+        "maintenance": ("In maintenance: nothing starts", "In maintenance", "it is in maintenance"),
+        "paused": ("Paused: it starts nothing new", "Takes no new work now", "it is paused"),
+    }
+    for duty, (to_owner, to_all, to_maker) in said.items():
+        assert owner.form(f"{here}/duty", duty=duty, next=here).location == here
+        page = owner.get(here).text
+        check_shape(page, duty)
+        assert to_owner in page and f'value="{duty}"' not in page
+        assert to_all in visitor.get(here).text
+        assert to_maker in visitor.get(f"/make/{shop.part.part_id}?place=Oslo").text
+    assert owner.form(f"{here}/duty", duty="asleep").status_code == 422
+
+
+def test_upkeep_is_noted_and_asked_for(hub: OpenHub, shop: Shop) -> None:
+    owner, here = hub.client("owner"), f"/printers/{shop.printer}"
+    board = f"/workshops/{slug_of(hub, shop)}"
+    task = f"rods oiled {EVIL}"
+    noted = owner.form(f"{here}/upkeep", task=task, again_hours="2", note="a drop")
+    assert noted.status_code == 303
+    assert "Upkeep is due" not in owner.get(board).text
+    with hub.hub.database.writing() as session:
+        session.execute(update(PrinterRow).values(printed_s=7_200))
+    for path in (board, here):
+        page = owner.get(path).text
+        check_shape(page, path)
+        assert "Upkeep is due: rods oiled &lt;script&gt;" in page and "<script>" not in page
+    page = owner.get(here).text
+    assert "after 2 hours of printing" in page and "due now" in page
+    log = owner.get(f"{here}/upkeep").text
+    check_shape(log, "upkeep")
+    assert "a drop" in log and "owner" in log
+    with counted(hub.hub.database) as statements:
+        owner.get(here)
+    assert len(statements) <= MOST_STATEMENTS
+    owner.form(f"{here}/upkeep", task=task, again_on="2099-01-31")
+    assert "Upkeep is due" not in owner.get(here).text
+    assert owner.form(f"{here}/upkeep", task="x", again_on="soon").status_code == 422
+    assert owner.form(f"{here}/upkeep", task="x", again_hours="-3").status_code == 422
+    assert "rods oiled" not in hub.client().get(here).text
+
+
+def test_quiet_hours_of_a_workshop_and_of_one_printer(hub: OpenHub, shop: Shop) -> None:
+    owner, here = hub.client("owner"), f"/printers/{shop.printer}"
+    board = f"/workshops/{slug_of(hub, shop)}"
+    hub.ordered(shop)
+    always = {f"quiet_{day}": "0–24" for day in DAYS if day != "mon"} | {"quiet_mon": "0–23"}
+    if clock.now().astimezone(ZoneInfo("Europe/Oslo")).strftime("%a %H") == "Mon 23":
+        always |= {"quiet_mon": "1–24"}
+    assert owner.form(f"{here}/quiet", always, whose="printer", next=here).location == here
+    page = owner.get(here).text
+    check_shape(page, "quiet")
+    assert "Quiet hours: nothing starts now" in page and "nothing starts before" in page
+    token = {"Authorization": f"Bearer {hub.agent_token(shop.agent)['Authorization'][7:]}"}
+    asked = {"printers": [{"printer": str(shop.printer), "ready": True}]}
+    answer = hub.app.test_client().post("/api/v1/agents/me/ask", json=asked, headers=token)
+    assert answer.get_json()["work"] == []
+    assert "quiet hours" in answer.get_json()["why_not"][str(shop.printer)]
+    owner.form(f"{here}/quiet", whose="workshop")
+    assert "Quiet hours: nothing starts now" not in owner.get(here).text
+    fields = {**OPENED, **always, "currency": "EUR"}
+    assert owner.form(f"{board}/edit", fields).status_code == 303
+    assert "Quiet hours: nothing starts now" in owner.get(here).text
+    assert "in which no print starts" in hub.client().get(board).text
+    assert 'name="quiet_tue" value="00:00–24:00"' in owner.get(f"{board}/edit").text
+    assert owner.form(f"{here}/quiet", {"quiet_fri": "25–7"}, whose="printer").status_code == 422
 
 
 def test_a_spool_is_taken_out(hub: OpenHub, shop: Shop) -> None:
@@ -249,7 +324,7 @@ def test_a_removed_printer_leaves_every_list_and_its_name_is_free(hub: OpenHub, 
     owner.form(f"/jobs/{job}/cancel")
     assert owner.form(f"{here}/remove").location == board
     assert "No printer yet" in owner.get(board).text
-    assert owner.get(here).status_code == owner.form(f"{here}/open").status_code == 404
+    assert owner.get(here).status_code == owner.form(f"{here}/duty", duty="open").status_code == 404
     assert owner.get(f"/jobs/{job}").status_code == 200
     none = hub.client().form(f"/make/{shop.part.part_id}", place="Oslo").text
     assert name not in none

@@ -27,9 +27,11 @@ DOORS = {
         "protocol",
         "provenance",
         "queries",
+        "quiet",
         "registry",
         "slicer",
         "slicer_ini",
+        "upkeep",
     },
 }
 """What the router may use of each; see docs/decisions/0002-doors-of-the-packages.md."""
@@ -76,7 +78,7 @@ PURE = [
     *(f"commons/{name}.py" for name in ("vocab", "settlement", "facts")),
     *(
         f"printers/{name}.py"
-        for name in ("capability", "protocol", "evidence", "gcode", "provenance")
+        for name in ("capability", "protocol", "evidence", "gcode", "provenance", "quiet")
     ),
     "basis/units.py",
 ]

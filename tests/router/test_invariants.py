@@ -35,10 +35,10 @@ from basis.db import Base, Database
 from basis.errors import HubError
 from commons import audit, book, store
 from commons.models import ReservationRow
-from printers import registry
+from printers import registry, upkeep
 from printers.journal import What
 from printers.models import Bed, PrinterRow, SpoolRow
-from printers.offer import Mode
+from printers.offer import Duty, Mode
 from printers.protocol import Beat, Report, ReportEvent, StaleFence
 from router import jobs, lease, slicing, states
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
@@ -391,7 +391,13 @@ class Workshop(RuleBasedStateMachine):
         """Nothing new is begun, and what was begun ends."""
         with self.database.writing() as session:
             for printer in self.printers:
-                registry.set_accepting(session, printer_id=printer, accepting=False)
+                upkeep.set_duty(
+                    session,
+                    printer_id=printer,
+                    duty=Duty.PAUSED,
+                    by=self.owner,
+                    now=self.world.now,
+                )
         for turn in range(60):
             self.pass_time(400 if turn % 10 == 9 else 6)
             for agent in self.world.agents.values():

@@ -14,9 +14,8 @@ from basis.db import Database
 from basis.errors import Conflict, HubError, Invalid, NotAllowed, NotFound
 from commons import audit
 from commons.models import BalanceRow
-from printers import registry
 from printers.models import Bed, PrinterRow, SpoolRow
-from printers.offer import Mode
+from printers.offer import Duty, Mode
 from printers.protocol import ReportEvent, Word
 from router import jobs, lease, slicing
 from router.jobs import NotEnoughLeft, QuoteOver
@@ -131,10 +130,10 @@ def test_who_may_order_by_a_quote_and_until_when(database: Database, world: Shop
                 order(session, world, quote, key=key)
         visitor = b.ask(session, b.request(world.part)).quotes[0]
         assert order(session, world, visitor, maker=stranger).maker_id == stranger
-        registry.set_accepting(session, printer_id=world.printer, accepting=False)
+        b.rest(session, world, Duty.PAUSED)
         with pytest.raises(QuoteOver, match="takes no new work"):
             order(session, world, quote)
-        registry.set_accepting(session, printer_id=world.printer, accepting=True)
+        b.rest(session, world, Duty.OPEN)
         quote.expires_at = later(4)
         session.flush()
         with pytest.raises(QuoteOver, match="ask again"):

@@ -14,6 +14,7 @@ from basis.db import Database
 from basis.errors import Conflict, NotAllowed, NotFound, NotYours
 from printers import registry
 from printers.models import Bed, PrinterRow
+from printers.offer import Duty
 from printers.protocol import ReportEvent, StaleFence, Word
 from router import endings, jobs, lease, waiting
 from router.lease import BedNotClear, PermitOver
@@ -124,7 +125,7 @@ def test_why_a_printer_gets_nothing(database: Database, world: Shop) -> None:
         assert why_nothing(session, world).startswith("a job waits for 4.1 g of PLA black")
         registry.occupied(session, printer_id=world.printer, now=NOW)
         assert why_nothing(session, world).startswith("its bed is not clear")
-        registry.set_accepting(session, printer_id=world.printer, accepting=False)
+        b.rest(session, world, Duty.PAUSED)
         assert why_nothing(session, world).startswith("it takes no new work")
 
 

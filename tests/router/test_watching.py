@@ -1,12 +1,18 @@
 """Marks of what pages show, messages, and quotes of one chosen printer, on both databases."""
 
+from itertools import pairwise
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
 
+from basis import clock
 from basis.db import Database
 from basis.errors import Invalid, NotFound, TooMany
+from printers.hours import DAYS
+from printers.models import WorkshopRow
+from printers.offer import Duty
 from router import queries, talking, watching
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow
 from router.quoting import quote_at
@@ -21,7 +27,7 @@ def world(database: Database) -> Shop:
 
 
 def marks(database: Database, world: Shop, job: UUID) -> list[watching.Mark]:
-    """The marks of a job, of its order and of its workshop, by four statements."""
+    """The marks of a job, of its order and of its workshop, by five statements."""
     with database.reading() as session, counted(database) as said:
         order = session.scalars(select(JobRow.order_id).where(JobRow.id == job)).one()
         found = [
@@ -29,7 +35,7 @@ def marks(database: Database, world: Shop, job: UUID) -> list[watching.Mark]:
             watching.orders(session, [order])[order],
             watching.workshops(session, [world.workshop])[world.workshop],
         ]
-    assert len(said) == 1 + 4
+    assert len(said) == 1 + 5
     return found
 
 
@@ -51,6 +57,24 @@ def test_every_mark_changes_with_what_is_shown(database: Database, world: Shop) 
     with database.writing() as session:
         b.beat(session, world, run, printing=True, progress_ppm=19_999, seconds_left=610)
     assert marks(database, world, job) == printing  # the page would look the same
+
+
+def test_a_workshop_s_mark_changes_with_duty_and_when_quiet_hours_begin(
+    database: Database, world: Shop
+) -> None:
+    job = b.ordered(database, world)[0]
+    found = [marks(database, world, job)[2]]
+    for duty in (Duty.PAUSED, Duty.MAINTENANCE, Duty.DRAINING, Duty.OPEN):
+        with database.writing() as session:
+            b.rest(session, world, duty)
+        found.append(marks(database, world, job)[2])
+    with database.writing() as session:
+        row = session.get_one(WorkshopRow, world.workshop)
+        # All day today, and nothing more: the change of the row itself is no part of the mark.
+        today = DAYS[clock.now().astimezone(ZoneInfo(row.time_zone)).weekday()]
+        row.quiet = {"days": {today: "00:00–24:00"}, "must_be_over": False}
+    found.append(marks(database, world, job)[2])
+    assert all(old != new for old, new in pairwise(found))
 
 
 def test_what_is_not_there_has_no_mark(database: Database, world: Shop) -> None:

@@ -25,10 +25,10 @@ from designs.facts import READER, MeshFacts, UnitSource
 from designs.mesh import facts_of
 from designs.models import Analysis, DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
 from designs.queries import PrintablePart, printable
-from printers import registry
+from printers import registry, upkeep
 from printers.capability import COMMON, Choices, Profile
 from printers.models import PrinterRow, SpoolRow, Trial, WorkshopRow
-from printers.offer import Carriage, Mode, Prices
+from printers.offer import Carriage, Duty, Mode, Prices
 from printers.protocol import Beat, Report, ReportEvent, Word
 from router import bookkeeping, jobs, lease, slicing
 from router.globe import Place
@@ -318,6 +318,11 @@ def take(session: Session, world: Shop, *, now: datetime = NOW) -> RunRow | None
     return lease.take(
         session, printer_id=world.printer, agent_id=world.agent, now=now, lease_s=LEASE_S
     )[0]
+
+
+def rest(session: Session, world: Shop, duty: Duty, *, now: datetime = NOW) -> None:
+    """Its workshop says what the printer does from now on."""
+    upkeep.set_duty(session, printer_id=world.printer, duty=duty, by=world.owner, now=now)
 
 
 def permit(session: Session, world: Shop, run: RunRow, *, now: datetime = NOW) -> int:
