@@ -184,6 +184,9 @@ class Settings:
     slicer_wall_s: int = setting(parse=int, default=600, low=10, high=7_200)
     """Longest a slicer may take for one job."""
 
+    slicer_profiles: Path = setting(parse=folder, default=Path("/usr/share/PrusaSlicer/profiles"))
+    """Where the slicer keeps its bundles of printer profiles."""
+
     tile_url: str = setting(parse=tiles, default="")
     """Map pictures of streets under the hub's own map, e.g. `https://tiles.example/{z}/{x}/{y}.png`.
     Readers' browsers ask that host. Empty: the map contacts nobody."""

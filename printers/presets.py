@@ -17,7 +17,7 @@ from printers.gcode import FLAVOURS
 from printers.macros import settled, unescaped
 from printers.materials import MATERIALS
 from printers.safe_codes import safe_end, safe_start
-from printers.slicer_keys import FILAMENT, MACHINE, NEVER, OURS, PART, Form, Word
+from printers.slicer_keys import FILAMENT, MACHINE, NEVER, OURS, PART, TUNABLE, Form, Word
 from printers.tuning import Tuning, Values
 
 __all__ = ["Built", "Found", "LeftOut", "built", "choices_for", "found", "profile_of"]
@@ -28,6 +28,13 @@ POWER_W = 300
 
 FAMILIES: Mapping[str, str] = {"PET": "PETG", **{name: name for name in MATERIALS}}
 """The slicer's families of filament by ours. What is missing here is not planned with."""
+
+READ = TUNABLE.keys() | {
+    *("bed_shape", "max_print_height", "nozzle_diameter", "filament_diameter", "retract_length"),
+    *("gcode_flavor", "printer_technology", "filament_type", "start_gcode", "end_gcode"),
+    *("printer_model", "printer_settings_id", "print_settings_id", "filament_settings_id"),
+}
+"""What goes into a profile in one way or another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,12 +211,7 @@ def profile_of(
     )
     corners = {"print_bed_min": f"{left_x},{front}", "print_bed_max": f"{right},{back}"}
     profile, codes = _with_codes(safe, {**values, **corners}, left_out)
-    left_out += [
-        LeftOut(name=key, why=why, look=key == "post_process")
-        for known in (NEVER, OURS)
-        for key, why in known.items()
-        if values.get(key, "").strip('"') not in ("", "0", "nil")
-    ]
+    left_out += _rest({key: value for each in (*filaments, values) for key, value in each.items()})
     return Built(profile=profile, left_out=tuple(left_out), codes=codes)
 
 
@@ -229,6 +231,15 @@ def _with_codes(
             refused[name] = code
             left_out.append(LeftOut(name=name, why=f"{exc}. This hub's own is used", look=True))
     return profile, refused
+
+
+def _rest(values: Mapping[str, str]) -> Iterable[LeftOut]:
+    """All that says something and was not looked at, by name: first what is never taken."""
+    for key in sorted(values, key=lambda key: (key not in NEVER, key)):
+        if values[key].strip().strip('"') in ("", "0", "nil") or key in READ:
+            continue
+        why = NEVER.get(key) or OURS.get(key) or "is not on the list of settings that are used here"
+        yield LeftOut(name=key[:80], why=why, look=key == "post_process")
 
 
 def _in_mm(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -222,18 +222,6 @@ OURS: Mapping[str, str] = {
         ["top_solid_layers", "bottom_solid_layers", "duplicate_distance"],
         "follows from the order's layer height and brim",
     ),
-    **dict.fromkeys(
-        [
-            *("bed_shape", "max_print_height", "nozzle_diameter", "filament_diameter"),
-            *(
-                "retract_length",
-                "gcode_flavor",
-                "printer_technology",
-                "filament_type",
-            ),
-        ],
-        "stands in the form itself",
-    ),
     "use_relative_e_distances": "is always on here",
     "first_layer_extrusion_width": "follows from the nozzle",
     "filament_density": "is this hub's own for each family",

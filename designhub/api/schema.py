@@ -424,6 +424,64 @@ class PrinterAsk(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(Message):
+    """A machine that the slicer has profiles for."""
+
+    vendor: str
+    printer: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines(Message):
+    """Machines, by vendor."""
+
+    machines: list[Machine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presets(Message):
+    """The slicer's profiles that go with a machine, and those of which it is not clear."""
+
+    prints: list[str]
+    filaments: list[str]
+    unclear: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineAsk(Message):
+    """Vendor and printer as found, with the profiles to take (those suggested, if none); or `ini`,
+    the text that the slicer's *Export config* wrote, with the file's `name`."""
+
+    vendor: str | None = None
+    printer: str = ""
+    print_profile: str = ""
+    filaments: list[str] = field(default_factory=list)
+    """At most one for each family."""
+    ini: str | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut(Message):
+    """A setting that was not taken, and why; `look` where a person should read it."""
+
+    name: str
+    why: str
+    look: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineProfile(Message):
+    """A profile for `POST /workshops/{name}/printers`, and what of its source is not in it."""
+
+    profile: dict[str, Any]
+    left_out: list[LeftOut]
+    codes: dict[str, str]
+    """Start and end codes that were not taken, as they stand there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolAsk(Message):
     """Load a spool."""
 

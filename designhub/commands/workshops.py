@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import click
@@ -24,6 +26,7 @@ RESTING = {
     "draining": "makes what waits for it, takes no order",
     "maintenance": "in maintenance",
 }
+MOST_INI_BYTES = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,14 @@ def printer() -> None:
     "--common", type=click.Choice(sorted(COMMON)), help="Take the profile of a common printer."
 )
 @click.option(
-    "--profile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Or your own."
+    "--profile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Or your own: a profile (.json), or what your slicer's Export config wrote (.ini).",
+)
+@click.option("--machine", metavar="VENDOR/PRINTER", help="Or one of: designhub printer profiles.")
+@click.option("--print", "print_profile", default="", help="With --machine: how it prints.")
+@click.option(
+    "--filament", "filaments", multiple=True, help="With --machine; one for each family at most."
 )
 @click.option("--material", type=click.Choice(sorted(MATERIALS)), default="PLA", show_default=True)
 @click.option("--colour", default="white", show_default=True)
@@ -78,6 +88,9 @@ def enrol(
     labour: int,
     common: str | None,
     profile: Path | None,
+    machine: str | None,
+    print_profile: str,
+    filaments: tuple[str, ...],
     material: str,
     colour: str,
     grams: int,
@@ -96,8 +109,8 @@ def enrol(
     designhub printer enrol ender --workshop atelier --near "Ulm, DE" --common ender3 \\
         --octoprint http://octopi.local
     """
-    if (common is None) == (profile is None):
-        raise click.UsageError("say either --common NAME or --profile FILE")
+    if [common, profile, machine].count(None) != 2:
+        raise click.UsageError("say one of --common NAME, --profile FILE, --machine VENDOR/PRINTER")
     place = place or ""
     opened = schema.WorkshopAsk(
         name=workshop,
@@ -107,9 +120,15 @@ def enrol(
         per_hour_minor=per_hour,
         labour_minor=labour,
     )
-    asked = schema.PrinterAsk(
-        name=name, common=common, profile=_profile(profile) if profile else None
-    )
+    read = None
+    if machine is not None:
+        read = _machine_ask(machine, print_profile, filaments)
+    elif profile is not None and profile.suffix == ".ini":
+        read = schema.MachineAsk(ini=_ini(profile), name=profile.name)
+    given = _profile(profile) if profile is not None and read is None else None
+    if read is not None:
+        given = _profile_of(api, read)
+    asked = schema.PrinterAsk(name=name, common=common, profile=given)
     spool = schema.SpoolAsk(
         material=material, colour=colour, left_mg=grams * 1_000, price_per_kg_minor=per_kg
     )
@@ -141,6 +160,64 @@ def enrol(
     )
     put("Start its agent:")
     put(f"  {start}")
+
+
+@printer.command()
+@click.option("--search", default="", help="Words of vendor, model or nozzle.")
+@click.option("--machine", metavar="VENDOR/PRINTER", help="Its print and filament profiles.")
+@hub_options
+@json_option
+def profiles(api: HubApi, search: str, machine: str | None, as_json: bool) -> None:
+    """Machines that the hub's slicer has profiles for.
+
+    \b
+    designhub printer profiles --search "ender-3 0.4"
+    designhub printer profiles --machine "Creality/Creality Ender-3 (0.4 mm nozzle)"
+    """
+    if machine is None:
+        found = api.ask(schema.Machines, "GET", "/machines?" + urlencode({"search": search}))
+        if as_json:
+            put_json(found)
+            return
+        rows = [(f"{each.vendor}/{each.printer}", each.title) for each in found.machines]
+        put_table(("machine", "is"), rows, none="None: say --search with words of its name")
+        return
+    vendor, _, printer = machine.partition("/")
+    asked = urlencode({"vendor": vendor, "printer": printer})
+    presets = api.ask(schema.Presets, "GET", f"/machines/presets?{asked}")
+    if as_json:
+        put_json(presets)
+        return
+    for kind, names in (("--print", presets.prints), ("--filament", presets.filaments)):
+        for name in names:
+            put(f"{kind} {shlex.quote(name)}")
+
+
+def _machine_ask(machine: str, print_profile: str, filaments: tuple[str, ...]) -> schema.MachineAsk:
+    vendor, _, name = machine.partition("/")
+    return schema.MachineAsk(
+        vendor=vendor, printer=name, print_profile=print_profile, filaments=list(filaments)
+    )
+
+
+def _profile_of(api: HubApi, asked: schema.MachineAsk) -> dict[str, Any]:
+    """The profile that the hub makes of it; what a person should read is said."""
+    made = api.ask(schema.MachineProfile, "POST", "/machines/profile", asked)
+    for each in made.left_out:
+        if each.look:
+            note(f"{each.name}: {each.why}")
+    if rest := [each.name for each in made.left_out if not each.look]:
+        note(f"Left out: {', '.join(rest)}")
+    return made.profile
+
+
+def _ini(path: Path) -> str:
+    if path.stat().st_size > MOST_INI_BYTES:
+        raise Invalid(f"{path} is over {MOST_INI_BYTES // 1_000} KB: no settings are that long")
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Invalid(f"{path} cannot be read as text: {exc}") from exc
 
 
 def enrolled(

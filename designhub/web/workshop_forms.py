@@ -1,5 +1,6 @@
 """Forms of a workshop and its printers: opening, changing, adding."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from designhub import access, worker
 from designhub.accounts import plain_text
 from designhub.errors import status_of
 from designhub.hub import this_hub
+from designhub.language import _
 from designhub.web import printer_words, quote_words, words
 from designhub.web.printer import own
 from designhub.web.printer_service import said_quiet
@@ -22,6 +24,7 @@ from printers.capability import COMMON, Profile
 from printers.hours import DAYS, hours_of
 from printers.models import WorkshopRow
 from printers.offer import Carriage, Mode, Prices
+from printers.presets import Built
 from printers.quiet import Quiet
 from router import care
 from router.emissions import factors
@@ -266,9 +269,9 @@ def new_printer(slug: str) -> ResponseReturnValue:
     with this_hub().database.reading() as session:
         row = access.own_workshop(session, g.caller, slug)
     common = request.args.get("common", "")
-    filled = _machine(COMMON[common]) if common in COMMON else {}
+    filled = shown_machine(COMMON[common]) if common in COMMON else {}
     name = common if common in COMMON else ""
-    return _printer_form(row, {"name": name, **filled}, common=common)
+    return printer_form(row, {"name": name, **filled}, common=common)
 
 
 @bp.post("/workshops/<slug>/printers/new")
@@ -288,7 +291,7 @@ def added(slug: str) -> ResponseReturnValue:
             )
             printer_id = made.id
     except HubError as exc:
-        return _printer_form(row, request.form, fault=exc)
+        return printer_form(row, request.form, fault=exc)
     this_hub().queue.soon(worker.try_printer, str(printer_id))
     return redirect(f"/printers/{printer_id}", 303)
 
@@ -299,8 +302,8 @@ def edit_printer(printer_id: UUID) -> ResponseReturnValue:
     """The form as the printer stands."""
     with this_hub().database.reading() as session:
         row = own(session, g.caller, printer_id)
-    filled = {"name": row.name, **_machine(Profile.from_json(row.profile))}
-    return _printer_form(row.workshop, filled, printer_id=printer_id, printer_name=row.name)
+    filled = {"name": row.name, **shown_machine(Profile.from_json(row.profile))}
+    return printer_form(row.workshop, filled, printer_id=printer_id, printer_name=row.name)
 
 
 @bp.post("/printers/<uuid:printer_id>/edit")
@@ -321,22 +324,24 @@ def changed_printer(printer_id: UUID) -> ResponseReturnValue:
             )
     except HubError as exc:
         filled = request.form
-        return _printer_form(
+        return printer_form(
             row.workshop, filled, printer_id=printer_id, printer_name=row.name, fault=exc
         )
     this_hub().queue.soon(worker.try_printer, str(printer_id))
     return redirect(f"/printers/{printer_id}", 303)
 
 
-def _printer_form(
+def printer_form(
     workshop: WorkshopRow,
     filled: Mapping[str, str],
     *,
     common: str = "",
     printer_id: UUID | None = None,
     printer_name: str = "",
+    made: Built | None = None,
     fault: HubError | None = None,
 ) -> ResponseReturnValue:
+    """The form of a printer. `made` tells what a machine's profiles or a file did not give."""
     page = render_template(
         "printer_form.html",
         workshop=workshop,
@@ -345,6 +350,8 @@ def _printer_form(
         machines=[(key, profile.name) for key, profile in COMMON.items()],
         printer_id=printer_id,
         printer_name=printer_name,
+        made=made,
+        origin=_origin(filled),
         fault=fault,
     )
     return page, 200 if fault is None else status_of(fault)
@@ -357,18 +364,49 @@ WHOLE = (
 LENGTHS = {"nozzle_mm": "nozzle_um", "filament_mm": "filament_um", "retract_mm": "retract_um"}
 
 
-def _machine(profile: Profile) -> dict[str, str]:
+TEXTS = ("gcode_flavor", "start_gcode", "end_gcode")
+SHOWN = frozenset({*WHOLE, *LENGTHS.values(), *TEXTS, "name", "enclosure"})
+"""Of a profile, what the form shows; the rest is carried along."""
+
+
+def shown_machine(profile: Profile) -> dict[str, str]:
     """A profile as its form shows it."""
     values = profile.as_json()
     filled = {name: str(values[name]) for name in WHOLE}
     filled |= {name: f"{values[um] / 1_000:g}" for name, um in LENGTHS.items()}
-    filled |= {name: values[name] for name in ("gcode_flavor", "start_gcode", "end_gcode")}
+    filled |= {name: values[name] for name in TEXTS}
+    rest = {name: values[name] for name in values.keys() - SHOWN}
+    filled["rest"] = json.dumps(rest, sort_keys=True)
     return {"machine": profile.name, **filled, **({"enclosure": "on"} if profile.enclosure else {})}
 
 
+def _rest(text: str) -> dict[str, Any]:
+    """What the form carries along without showing it. Raises Invalid."""
+    try:
+        rest = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        rest = None
+    if not isinstance(rest, dict) or rest.keys() & SHOWN:
+        raise Invalid("the settings that came with this form cannot be read: fill it in anew")
+    return rest
+
+
+def _origin(filled: Mapping[str, str]) -> str:
+    """Where a printer's own settings of the slicer are from; nothing if it has none."""
+    try:
+        told = Profile.from_json({**COMMON["mk3s"].as_json(), **_rest(filled.get("rest", ""))})
+    except Invalid:
+        return ""
+    return "" if told.tuning is None else told.tuning.origin or _("settings of its own")
+
+
 def _profile(before: Mapping[str, Any]) -> Profile:
-    """The form as a profile; what the form does not show stays as it was. Raises Invalid."""
+    """The form as a profile; what the form does not show stays as it was, or as it was read from
+    a machine's profiles or a file. Raises Invalid."""
     form = request.form
+    rest = _rest(form.get("rest", ""))
+    if "no_tuning" in form:
+        rest["tuning"] = None
     values = {name: _whole(name) for name in WHOLE}
     values |= {
         um: words.thousandths(form.get(name, ""), name=name.replace("_", " "))
@@ -384,7 +422,7 @@ def _profile(before: Mapping[str, Any]) -> Profile:
         "gcode_flavor": form.get("gcode_flavor", "marlin"),
         "enclosure": "enclosure" in form,
     }
-    return Profile.from_json({**before, **said})
+    return Profile.from_json({**before, **rest, **said})
 
 
 def _whole(name: str, *, default: int | None = None) -> int:

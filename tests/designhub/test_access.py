@@ -143,6 +143,7 @@ PAGES = {
     "/workshops/new": (302, 200, 200, 200, 200),
     "/workshops/{workshop}/edit": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/printers/new": (302, 403, 403, 200, 200),
+    "/workshops/{workshop}/printers/machines": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/connect": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/connect/{agent}": (302, 403, 403, 404, 404),  # no such code
     "/workshops/{workshop}": (200, 200, 200, 200, 200),
@@ -190,6 +191,7 @@ BUTTONS = {
     "/workshops/new": (401, 422, 422, 422, 422),
     "/workshops/{workshop}/edit": (401, 403, 403, 422, 422),
     "/workshops/{workshop}/printers/new": (401, 403, 403, 422, 422),
+    "/workshops/{workshop}/printers/machines": (401, 403, 403, 404, 404),
     "/workshops/{workshop}/connect": (401, 403, 403, 422, 422),
     "/workshops/{workshop}/agents/{agent}/revoke": (401, 403, 403, 303, 404),
     "/printers/{printer}/edit": (401, 403, 403, 422, 422),
