@@ -107,12 +107,22 @@ class Profile(_Plain):
     """Where the printable area begins: below zero where the middle of the bed is the origin."""
     tuning: Tuning | None = None
     """The workshop's own settings of the slicer; none means this hub's."""
+    max_chamber_c: int = 0
+    """0: it has no heated chamber."""
+    max_flow_mm3_s: int = 30
+    """What the hot end melts: 11 to 15 for an ordinary one, more for a long one."""
+    max_acceleration_mm_s2: int = 20_000
+    """The most that a start code or a slice may set for any axis, and for Z below."""
+    max_z_acceleration_mm_s2: int = 2_000
+    max_jerk_mm_s: int = 50
+    max_z_jerk_mm_s: int = 10
+    max_z_feed_mm_s: int = 50
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise Invalid(f"a printer's name is one line of 1 to 80 characters, got {self.name!r}")
         _one_of("process", self.process, PROCESSES)
-        _one_of("gcode_flavor", self.gcode_flavor, FLAVOURS)
+        _one_of("gcode_flavor", self.gcode_flavor, frozenset(FLAVOURS))
         _one_of("filament_um", self.filament_um, frozenset({1750, 2850}))
         if type(self.enclosure) is not bool:
             raise Invalid(f"enclosure must be true or false, got {self.enclosure!r}")
@@ -151,6 +161,14 @@ class Profile(_Plain):
             max_height_um=self.height_mm * 1000,
             max_nozzle_c=self.max_nozzle_c,
             max_bed_c=self.max_bed_c,
+            max_chamber_c=self.max_chamber_c,
+            max_z_feed_mm_s=self.max_z_feed_mm_s,
+            max_acceleration_mm_s2=self.max_acceleration_mm_s2,
+            max_z_acceleration_mm_s2=self.max_z_acceleration_mm_s2,
+            max_jerk_mm_s=self.max_jerk_mm_s,
+            max_z_jerk_mm_s=self.max_z_jerk_mm_s,
+            max_flow_mm3_s=self.max_flow_mm3_s,
+            filament_um=self.filament_um,
             flavour=self.gcode_flavor,
         )
 
@@ -201,6 +219,13 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "retract_um": (0, 10_000),
     "bed_min_x_mm": (-1_000, 1_000),
     "bed_min_y_mm": (-1_000, 1_000),
+    "max_chamber_c": (0, 120),
+    "max_flow_mm3_s": (1, 200),
+    "max_acceleration_mm_s2": (100, 50_000),
+    "max_z_acceleration_mm_s2": (10, 50_000),
+    "max_jerk_mm_s": (1, 200),
+    "max_z_jerk_mm_s": (1, 200),
+    "max_z_feed_mm_s": (1, 1_000),
 }
 
 

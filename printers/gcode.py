@@ -8,15 +8,19 @@ is refused rather than interpreted, so what is checked here is what any Marlin w
 Standard library only, and no I/O but reading the stream that is handed in.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, BinaryIO
 
 from basis.errors import Invalid
-from printers.gcode_words import MAX_CODE_BYTES, Forbidden, Values, allowed, read
+from printers.gcode_bed import covers, inner_box, is_convex
+from printers.gcode_flavours import FLAVOURS, OWNERS, Limits, allowed
+from printers.gcode_flow import PURGE_MM3, SOLID_PCT, Flow, TooMuch
+from printers.gcode_words import MAX_CODE_BYTES, Forbidden, Values, read
 
-FLAVOURS = frozenset({"marlin", "marlin2"})
+__all__ = ["FLAVOURS", "GcodeRefused", "Guard", "Measured", "check_lines", "measure"]
 
 TRAVEL_MARGIN_UM = 60_000
 """How far beyond the bed a machine may travel: purge lines, wipers and parking lie out there."""
@@ -48,7 +52,20 @@ class Guard:
     max_height_um: int
     max_nozzle_c: int
     max_bed_c: int
+    max_chamber_c: int = 0
+    """0: there is no heated chamber."""
     max_feedrate_mm_min: int = 36_000
+    max_z_feed_mm_s: int = 50
+    """What M203 may let Z do."""
+    max_acceleration_mm_s2: int = 20_000
+    max_z_acceleration_mm_s2: int = 2_000
+    max_jerk_mm_s: int = 50
+    max_z_jerk_mm_s: int = 10
+    max_flow_mm3_s: int = 30
+    """What the hot end melts."""
+    max_retract_mm: int = 120
+    """How far the filament may be pulled back at all, to unload it too."""
+    filament_um: int = 1_750
     max_line_bytes: int = 20_000
     """Comments may be long (a slicer writes a whole start code into one); commands may not."""
     max_bytes: int = 256_000_000
@@ -61,13 +78,28 @@ class Guard:
             raise Invalid(
                 f"flavour {self.flavour!r} is not known here: {', '.join(sorted(FLAVOURS))}"
             )
-        if not _is_convex(corners):
+        if not is_convex(corners):
             raise Invalid(f"the bed must be a convex polygon of 3 to 256 corners, got {corners!r}")
         for name in (f.name for f in fields(self) if f.name not in {"bed_um", "flavour"}):
             value = getattr(self, name)
-            least = 0 if name == "max_bed_c" else 1  # a bed may be unheated
+            least = 0 if name in ("max_bed_c", "max_chamber_c") else 1  # unheated, or none
             if type(value) is not int or value < least:
                 raise Invalid(f"{name} must be a whole number from {least}, got {value!r}")
+
+    @property
+    def limits(self) -> Limits:
+        """What bounds the single words of a command."""
+        return Limits(
+            nozzle_c=self.max_nozzle_c,
+            bed_c=self.max_bed_c,
+            chamber_c=self.max_chamber_c,
+            feed_mm_min=self.max_feedrate_mm_min,
+            z_feed_mm_s=self.max_z_feed_mm_s,
+            acceleration_mm_s2=self.max_acceleration_mm_s2,
+            z_acceleration_mm_s2=self.max_z_acceleration_mm_s2,
+            jerk_mm_s=self.max_jerk_mm_s,
+            z_jerk_mm_s=self.max_z_jerk_mm_s,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a message from hub to agent; `from_json` reads them back."""
@@ -106,15 +138,17 @@ def measure(stream: BinaryIO, guard: Guard) -> Measured:
     allow-list forbids; also for a file that prints nothing, which a printer would "finish".
     """
     walk = _Walk(guard)
-    size = 0
-    while raw := stream.readline(guard.max_line_bytes + 1):
-        size += len(raw)
-        if len(raw) > guard.max_line_bytes:
+    size, most_line, most = 0, guard.max_line_bytes, guard.max_bytes
+    next_line, take = stream.readline, walk.line  # looked up once: there are millions of lines
+    while raw := next_line(most_line + 1):
+        length = len(raw)
+        size += length
+        if length > most_line:
             walk.number += 1
-            raise walk.refusal(raw, f"longer than {guard.max_line_bytes} bytes")
-        if size > guard.max_bytes:
-            raise walk.refusal(raw, f"the file is larger than {guard.max_bytes} bytes")
-        walk.line(raw)
+            raise walk.refusal(raw, f"longer than {most_line} bytes")
+        if size > most:
+            raise walk.refusal(raw, f"the file is larger than {most} bytes")
+        take(raw)
     return walk.finish(size)
 
 
@@ -133,6 +167,7 @@ def check_lines(text: str, guard: Guard) -> None:
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # Nine lines of ten, as slicers write them; every other line takes the slow road.
 _DRAW = re.compile(rb"G1 X(\d{1,6}\.?\d*) Y(\d{1,6}\.?\d*)(?: E(-?\d*\.?\d+))?\r?\n")
+_TO_THE_HOST = re.compile(rb"^[\s;]*@|//\s*action", re.IGNORECASE)
 _REMEMBERED = 2_000  # lines like `G1 F1800` and `G92 E0` come thousands of times
 
 _INFINITE = float("inf")
@@ -148,10 +183,14 @@ class _Walk:
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
-        self.allowed = allowed(
-            max_feedrate_mm_min=guard.max_feedrate_mm_min,
-            max_nozzle_c=guard.max_nozzle_c,
-            max_bed_c=guard.max_bed_c,
+        self.allowed = allowed(guard.flavour, guard.limits)
+        self.texts = FLAVOURS[guard.flavour].texts
+        self.flow = Flow(
+            FLAVOURS[guard.flavour].readings,
+            filament_um=guard.filament_um,
+            max_flow_mm3_s=guard.max_flow_mm3_s,
+            max_retract_mm=guard.max_retract_mm,
+            max_feed_mm_min=guard.max_feedrate_mm_min,
         )
         xs, ys = [x / 1000 for x, _ in guard.bed_um], [y / 1000 for _, y in guard.bed_um]
         margin = TRAVEL_MARGIN_UM / 1000
@@ -161,15 +200,16 @@ class _Walk:
             (min(ys) - margin, max(ys) + margin),
             (0.0, self.height + LIFT_UM / 1000),
         )
-        self.inner = _inner_box(guard.bed_um)
+        self.inner = inner_box(guard.bed_um)
         self.known: dict[bytes, tuple[str, Values]] = {}
         self.number = self.commands = self.layers = 0
         # Unknown until homed or told: nobody knows where the last print left the head.
         self.at: tuple[float | None, float | None, float | None] = (None, None, None)
         self.shift = [0.0, 0.0, 0.0]  # machine place minus the place the file speaks of, by G92
-        self.relative = self.relative_e = False
+        self.relative = False
         self.plain = False  # absolute, no shift, height known: what a plain line draws is clear
-        self.e = self.pushed = self.peak = 0.0
+        self.purged_mm = 0.0  # filament before the first layer's mark
+        self.ending = ""  # the first word of the owner's end code, once it is there
         self.nozzle = self.bed = 0.0
         self.counted = False  # is the present place part of the box already?
         self.low, self.high = [_INFINITE] * 3, [-_INFINITE] * 3
@@ -189,12 +229,31 @@ class _Walk:
         self.commands += 1
         x_text, y_text, e_text = drawn.groups()
         x, y = float(x_text), float(y_text)
-        x0, y0, x1, y1 = self.inner
-        if e_text is None or not self.counted or not (x0 <= x <= x1 and y0 <= y <= y1):
-            self.move(raw, (x, y, None), None if e_text is None else float(e_text))
+        if e_text is None:
+            self.move(raw, (x, y, None), None)
             return
-        self.at = (x, y, self.at[2])
-        self.push(float(e_text))
+        e = float(e_text)
+        flow, (x0, y0, x1, y1), (before_x, before_y, z) = self.flow, self.inner, self.at
+        way = flow.sole
+        if (
+            way is None
+            or before_x is None
+            or before_y is None
+            or not (self.counted and x0 <= x <= x1 and y0 <= y <= y1)
+        ):
+            self.move(raw, (x, y, None), e)
+            return
+        step = e if flow.counts_steps else e - way.e
+        need, along, across = step * flow.reach, x - before_x, y - before_y
+        # Not backwards, no faster than the hot end melts, and nothing to make up for.
+        if step < 0 or way.ahead_mm3 or need * need > along * along + across * across:
+            self.move(raw, (x, y, None), e)
+            return
+        self.at = (x, y, z)
+        way.e += step
+        way.pushed += step
+        if way.pushed > way.peak:
+            way.peak = way.pushed
         low, high = self.low, self.high
         if x < low[0]:
             low[0] = x
@@ -214,14 +273,26 @@ class _Walk:
                 self.known[raw] = said
         name, values = said
         if name == LAYER:
-            if not self.layers:
-                self.counted = False
-                self.low, self.high = [_INFINITE] * 3, [-_INFINITE] * 3
-            self.layers += 1
+            self.layer(raw)
         elif name:
             self.commands += 1
+            if self.layers and name in OWNERS:
+                self.ending = self.ending or name
             self.follow(raw, name, values)
             self.plain = not self.relative and not any(self.shift) and self.at[2] is not None
+
+    def layer(self, raw: bytes) -> None:
+        """A new layer begins; with the first one the print does."""
+        if self.ending:
+            raise self.refusal(raw, f"{self.ending} stands in the middle of the print")
+        if not self.layers:
+            self.counted = False
+            self.low, self.high = [_INFINITE] * 3, [-_INFINITE] * 3
+            self.purged_mm = self.flow.peak
+            if self.purged_mm * self.flow.area_mm2 > PURGE_MM3:
+                reason = f"{self.purged_mm:.0f} mm of filament before the first layer"
+                raise self.refusal(raw, reason)
+        self.layers += 1
 
     def read_line(self, raw: bytes) -> tuple[str, Values]:
         """The command in a line, LAYER for a layer's mark, "" when there is nothing to do.
@@ -235,17 +306,21 @@ class _Walk:
         code, _, comment = text.partition(b";")
         if not comment.isascii() and not _is_one_line(comment):
             raise self.refusal(raw, "a comment that is not UTF-8, or that hides a line end")
+        if comment and _TO_THE_HOST.search(comment):
+            raise self.refusal(raw, "a comment that a host or its plugins could act upon")
         code = code.strip(b" \t")
         if not code:
             return (LAYER if text.rstrip() == b";LAYER_CHANGE" else ""), {}
         try:
-            return read(code, self.allowed)
+            return read(code, self.allowed, self.texts)
         except Forbidden as exc:
             raise self.refusal(raw, str(exc)) from exc
 
     def follow(self, raw: bytes, name: str, values: Values) -> None:
         """What an allowed command changes in the machine."""
         if name in {"G0", "G1"}:
+            if (feed := values.get("F")) is not None:
+                self.flow.set_feed(feed)
             self.move(raw, (values.get("X"), values.get("Y"), values.get("Z")), values.get("E"))
         elif name == "G28":
             homed = [word in values for word in "XYZ"]
@@ -254,13 +329,16 @@ class _Walk:
             self.at, self.counted = (x, y, z), False
             self.shift = [0.0 if h else s for h, s in zip(homed, self.shift, strict=True)]
         elif name in {"G90", "G91"}:
-            # As Marlin 2: E follows too. Where older ones differ only the sum of filament does.
-            self.relative = self.relative_e = name == "G91"
+            self.relative = name == "G91"
+            self.flow.set_axes(steps=self.relative)
         elif name in {"M82", "M83"}:
-            self.relative_e = name == "M83"
+            self.flow.set_own(steps=name == "M83")
         elif name == "G92":
             self.rename(raw, values)
-        elif name in {"M104", "M109"}:
+        elif name in {"M220", "M221"}:
+            factor = (values.get("S") or 0) / 100
+            self.flow.scale(**{"speed" if name == "M220" else "amount": factor})
+        elif name in {"M104", "M109", "G10"}:
             self.nozzle = max(self.nozzle, values.get("S") or 0, values.get("R") or 0)
         elif name in {"M140", "M190"}:
             self.bed = max(self.bed, values.get("S") or 0, values.get("R") or 0)
@@ -279,7 +357,7 @@ class _Walk:
                 raise self.refusal(raw, reason)
             self.shift[axis] = at - value
         if (e := values.get("E")) is not None:
-            self.e = e
+            self.flow.rename(e)
 
     def move(
         self, raw: bytes, to: tuple[float | None, float | None, float | None], e: float | None
@@ -296,20 +374,30 @@ class _Walk:
         if e is None:
             self.counted = self.counted and not travels
             return
-        self.push(e)
+        self.push(raw, e, before if travels else None)
         if travels:
             if not self.counted:
                 self.print_at(raw, before)
             self.print_at(raw, self.at)
             self.counted = True
 
-    def push(self, e: float) -> None:
-        """Move filament; what counts is the furthest it ever was, so a retraction costs nothing."""
-        step = e if self.relative_e else e - self.e
-        self.e += step
-        self.pushed += step
-        if self.pushed > self.peak:
-            self.peak = self.pushed
+    def push(
+        self, raw: bytes, e: float, before: tuple[float | None, float | None, float | None] | None
+    ) -> None:
+        """Move filament on the way from `before`; if that is None the head stands."""
+        distance_mm: float | None = 0.0
+        if before is not None:
+            steps = [
+                None if a is None or b is None else a - b
+                for a, b in zip(self.at, before, strict=True)
+            ]
+            distance_mm = math.hypot(*(0.0 if s is None else s for s in steps))
+            if distance_mm == 0 and None in steps:
+                distance_mm = None  # it goes somewhere, nobody knows how far
+        try:
+            self.flow.move(e, distance_mm=distance_mm)
+        except TooMuch as exc:
+            raise self.refusal(raw, str(exc)) from exc
 
     def place(self, raw: bytes, axis: int, value: float | None) -> float | None:
         """Where `value` takes one axis; None while nobody can know."""
@@ -343,7 +431,7 @@ class _Walk:
         if not 0 < z <= self.height:
             reason = f"prints at a height of {z:g} mm; this printer has {self.height:g} mm"
             self.outside(raw, reason)
-        elif not _covers(self.guard.bed_um, x, y):
+        elif not covers(self.guard.bed_um, x, y):
             reason = f"prints beyond the bed at X{x:g} Y{y:g}; take a larger printer, less brim"
             self.outside(raw, reason + " or fewer copies")
 
@@ -358,19 +446,33 @@ class _Walk:
         """The sums, once the last line is read."""
         if not self.layers and self.too_far is not None:
             raise self.too_far
-        if self.low[0] > self.high[0] or self.peak <= 0:
+        if self.low[0] > self.high[0] or self.flow.peak <= 0:
             raise GcodeRefused(line=0, command="", reason="it prints nothing; slice the part again")
+        self.check_amount()
         x0, y0, z0, x1, y1, z1 = (round(mm * 1000) for mm in (*self.low, *self.high))
         return Measured(
             lines=self.number,
             commands=self.commands,
             size=size,
             layers=self.layers,
-            filament_um=round(self.peak * 1000),
+            filament_um=round(self.flow.peak * 1000),
             box_um=(x0, y0, z0, x1, y1, z1),
             max_nozzle_c=round(self.nozzle),
             max_bed_c=round(self.bed),
         )
+
+    def check_amount(self) -> None:
+        """No more plastic than fits into the box that it fills: a blob is no print."""
+        x, y, z = (high - low for low, high in zip(self.low, self.high, strict=True))
+        # Lines are as wide as their nozzle, at most 2 mm; the first layer lies below its height.
+        room_mm3 = (x + 2) * (y + 2) * (z + 1) * SOLID_PCT / 100
+        room_mm3 += 0.0 if self.layers else PURGE_MM3
+        printed_mm3 = (self.flow.peak - self.purged_mm) * self.flow.area_mm2 * self.flow.amount
+        if printed_mm3 > room_mm3:
+            reason = (
+                f"it pushes {printed_mm3:.0f} mm³ of plastic into a box that holds {room_mm3:.0f}"
+            )
+            raise GcodeRefused(line=0, command="", reason=reason)
 
 
 def _is_one_line(comment: bytes) -> bool:
@@ -378,36 +480,3 @@ def _is_one_line(comment: bytes) -> bool:
         return len(comment.decode("utf-8").splitlines()) == 1
     except UnicodeDecodeError:
         return False
-
-
-# --- the bed --------------------------------------------------------------------------------------
-
-
-def _is_convex(corners: tuple[tuple[int, int], ...]) -> bool:
-    """Every corner lies on the inner side of every edge, and they are not all on one line."""
-    if not 3 <= len(corners) <= 256:
-        return False
-    flat = len({x for x, _ in corners}) == 1 or len({y for _, y in corners}) == 1
-    return not flat and all(_covers(corners, x / 1000, y / 1000) for x, y in corners)
-
-
-def _covers(corners: tuple[tuple[int, int], ...], x: float, y: float) -> bool:
-    """Does the convex polygon (µm) hold the point (mm), its edge included?"""
-    x_um, y_um = x * 1000, y * 1000
-    edges = zip(corners, corners[1:] + corners[:1], strict=True)
-    sides = [(bx - ax) * (y_um - ay) - (by - ay) * (x_um - ax) for (ax, ay), (bx, by) in edges]
-    slack = 1e3  # µm × µm: the rounding of a product of two lengths, far below one µm of place
-    return all(s >= -slack for s in sides) or all(s <= slack for s in sides)
-
-
-def _inner_box(corners: tuple[tuple[int, int], ...]) -> tuple[float, float, float, float]:
-    """A box (mm) that the bed surely covers, so that most points need four comparisons only."""
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    middle_x, middle_y = (min(xs) + max(xs)) / 2000, (min(ys) + max(ys)) / 2000
-    half_x, half_y = (max(xs) - min(xs)) / 2000, (max(ys) - min(ys)) / 2000
-    for part in range(20, 0, -1):
-        dx, dy = half_x * part / 20, half_y * part / 20
-        box = (middle_x - dx, middle_y - dy, middle_x + dx, middle_y + dy)
-        if all(_covers(corners, box[i], box[j]) for i in (0, 2) for j in (1, 3)):
-            return box
-    return (1.0, 1.0, -1.0, -1.0)  # holds nothing: every point is then tested exactly

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from basis.errors import Invalid
 from basis.units import ceil_div
 from printers.capability import SKIRT_UM, Choices, Material, Profile, margin_um, material
+from printers.gcode_flavours import FLAVOURS
 from printers.slicer_keys import TUNABLE, Form, Word
 
 __all__ = ["FORMS", "KEYS", "BadSettings", "job_ini", "margin_um", "render"]
@@ -195,7 +196,7 @@ def _machine(profile: Profile, choices: Choices) -> dict[str, str]:
     push, travel = str(profile.acceleration_mm_s2), str(profile.travel_mm_s)
     return {
         "printer_technology": profile.process,
-        "gcode_flavor": profile.gcode_flavor,
+        "gcode_flavor": FLAVOURS[profile.gcode_flavor].slicer,
         "bed_shape": f"{left}x{front},{right}x{front},{right}x{back},{left}x{back}",
         "max_print_height": str(profile.height_mm),
         "nozzle_diameter": _mm(profile.nozzle_um),
@@ -231,7 +232,7 @@ def _material(profile: Profile, stuff: Material) -> dict[str, str]:
         "filament_diameter": _mm(profile.filament_um),
         "filament_density": _mm(stuff.density_mg_per_cm3),  # g/cm³, by the same factor of 1000
         "filament_cost": "0",
-        "filament_max_volumetric_speed": str(stuff.max_flow_mm3_per_s),
+        "filament_max_volumetric_speed": str(min(stuff.max_flow_mm3_per_s, profile.max_flow_mm3_s)),
         "temperature": str(stuff.nozzle_c),
         "first_layer_temperature": str(stuff.first_nozzle_c),
         "bed_temperature": str(stuff.bed_c),

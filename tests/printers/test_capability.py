@@ -52,7 +52,7 @@ def test_an_unknown_material_names_the_known_ones() -> None:
         *({"bed_x_mm": 29}, {"bed_x_mm": 2_001}, {"bed_x_mm": "250"}, {"bed_x_mm": 250.0}),
         *({"bed_x_mm": True}, {"height_mm": 0}, {"nozzle_um": 0}, {"filament_um": 1_740}),
         *({"max_nozzle_c": 501}, {"max_bed_c": -1}, {"enclosure": 1}, {"process": "SLA"}),
-        *({"gcode_flavor": "marlin\npost_process = /tmp/x"}, {"gcode_flavor": "klipper"}),
+        *({"gcode_flavor": "marlin\npost_process = /tmp/x"}, {"gcode_flavor": "teacup"}),
         *({"name": "two\nlines"}, {"name": ""}, {"name": "a" * 81}, {"name": "a\u2028b"}),
         *({"rated_power_w": 0}, {"travel_mm_s": 601}, {"colour": "red"}, {"name": None}),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from basis.errors import Invalid
 from printers.estimates import estimates
 from printers.gcode import GcodeRefused, Guard, Measured, check_lines, measure
-from printers.gcode_words import allowed
+from printers.gcode_flavours import allowed
 
 SQUARE = ((0, 0), (200_000, 0), (200_000, 150_000), (0, 150_000))
 GUARD = Guard(bed_um=SQUARE, max_height_um=180_000, max_nozzle_c=260, max_bed_c=100)
@@ -315,10 +315,11 @@ def might_run(data: bytes) -> set[str]:
     return found
 
 
-ALLOWED = {
-    name.split(".")[0]
-    for name in allowed(max_feedrate_mm_min=1_000, max_nozzle_c=200, max_bed_c=100)
-} | {"M115", "M117", "M862"}
+ALLOWED = {name.split(".")[0] for name in allowed(GUARD.flavour, GUARD.limits)} | {
+    "M115",
+    "M117",
+    "M862",
+}
 
 
 @given(
