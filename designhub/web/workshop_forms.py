@@ -21,6 +21,7 @@ from designhub.web.printer_service import said_quiet
 from designhub.web.session import signed_in
 from printers import hours, registry
 from printers.capability import COMMON, Profile
+from printers.gcode_flavours import FLAVOURS
 from printers.hours import DAYS, hours_of
 from printers.models import WorkshopRow
 from printers.offer import Carriage, Mode, Prices
@@ -348,6 +349,7 @@ def printer_form(
         filled=filled,
         common=common,
         machines=[(key, profile.name) for key, profile in COMMON.items()],
+        flavours=sorted(FLAVOURS),
         printer_id=printer_id,
         printer_name=printer_name,
         made=made,
