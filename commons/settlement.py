@@ -1,8 +1,8 @@
 """How a price divides: exactly, in whole minor units, without a database; pure.
 
 Every line of a price goes to the one who bears it: the workshop, except the line called
-`CONTRIBUTION`, which goes to the design. An order for several copies has one price; each copy gets
-a part of each line, and the parts sum to the line again.
+`CONTRIBUTION`, which goes to the design. An order of several jobs has one price; each job gets a
+part of each line, in proportion to what it takes, and the parts sum to the line again.
 """
 
 import re
@@ -45,25 +45,29 @@ def money_unit(currency: str) -> str:
     return f"{currency}-minor" if currency in NOT_CENTS else f"{currency}-cent"
 
 
-def per_copy(lines: Sequence[Line], *, copies: int) -> list[tuple[Line, ...]]:
-    """The lines of an order divided over its copies; each line's parts sum to the line exactly.
+def per_job(lines: Sequence[Line], *, weights: Sequence[int]) -> list[tuple[Line, ...]]:
+    """The lines of an order divided over its jobs; each line's parts sum to the line exactly.
 
-    The minor units that do not divide go to the first copies. Raises Invalid for no copies or a
-    line below zero.
+    weights : one for each job: what it takes to make, in any unit. Where all are 0 each job gets
+              the same.
+
+    The minor units that do not divide go by largest remainder, to the earlier job where two are
+    equal. Raises Invalid for no jobs, or a line or a weight below zero.
     """
-    if copies < 1 or any(amount < 0 for _, amount in lines):
-        raise Invalid("a price is for at least one copy and has no line below zero")
-    parts = [split(amount, [1] * copies) for _, amount in lines]
+    if not weights or min(weights) < 0 or any(amount < 0 for _, amount in lines):
+        raise Invalid("a price is for at least one job and has no line or weight below zero")
+    used = weights if any(weights) else [1] * len(weights)
+    parts = [split(amount, used) for _, amount in lines]
     labels = [label for label, _ in lines]
     return [tuple(zip(labels, column, strict=True)) for column in zip(*parts, strict=True)] or [
         ()
-    ] * copies
+    ] * len(used)
 
 
 def shares(lines: Sequence[Line], *, workshop_id: object, design_id: object) -> tuple[Share, ...]:
     """Who gets what of a price; the shares sum to the price, those of zero are left out.
 
-    lines : of one copy, as `per_copy` returns them.
+    lines : of one job, as `per_job` returns them.
     """
     design = [amount for label, amount in lines if label == CONTRIBUTION]
     workshop = [amount for label, amount in lines if label != CONTRIBUTION]

@@ -1,5 +1,6 @@
 """Who may see and do what to which thing: asked by API and pages alike, before any verb."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -12,7 +13,7 @@ from designs import queries as designs
 from designs.models import DesignRow, PartRow, VersionRow
 from printers import queries as printers
 from printers.models import PrinterRow, WorkshopRow
-from router.models import JobRow, OrderRow, QuoteRow
+from router.models import JobRow, OrderRow, QuoteItemRow
 from router.queries import UNFINISHED
 
 
@@ -59,10 +60,22 @@ def part(
     session: Session, caller: Caller | None, part_id: int
 ) -> tuple[PartRow, VersionRow, DesignRow]:
     """A part of a design that the caller may see. Raises NotFound."""
-    found = designs.part(session, part_id)
-    if found[2].deleted_at is not None or not designs.may_see(found[2], reader(caller)):
-        raise NotFound(f"there is no part {part_id}")
+    return parts(session, caller, [part_id])[part_id]
+
+
+def parts(
+    session: Session, caller: Caller | None, part_ids: Collection[int]
+) -> dict[int, tuple[PartRow, VersionRow, DesignRow]]:
+    """The same for many parts, by one statement. Raises NotFound for any that is not to be seen."""
+    found = designs.parts(session, part_ids)
+    for part_id in part_ids:
+        if part_id not in found or not _may_see(caller, found[part_id][2]):
+            raise NotFound(f"there is no part {part_id}")
     return found
+
+
+def _may_see(caller: Caller | None, design: DesignRow) -> bool:
+    return design.deleted_at is None and designs.may_see(design, reader(caller))
 
 
 def may_look(session: Session, caller: Caller | None, part_id: int, design: DesignRow) -> bool:
@@ -74,11 +87,10 @@ def may_look(session: Session, caller: Caller | None, part_id: int, design: Desi
         return designs.may_see(design, reader(caller))
     owed = (
         select(JobRow.id)
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
         .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
-        .where(QuoteRow.part_id == part_id, JobRow.state.in_(UNFINISHED))
+        .where(QuoteItemRow.part_id == part_id, JobRow.state.in_(UNFINISHED))
     )
     if not caller.operator:
         owed = owed.where(WorkshopRow.owner_id == caller.id)

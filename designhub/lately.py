@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from designs.models import DesignRow, MeshRow, PartRow, VersionRow, Visibility
 from printers.models import PrinterRow, WorkshopRow
-from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,8 @@ _PASSED = (
     .join(JobRow, JobRow.id == RunRow.job_id)
     .join(OrderRow, OrderRow.id == JobRow.order_id)
     .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
-    .join(PartRow, PartRow.id == QuoteRow.part_id)
+    .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
+    .join(PartRow, PartRow.id == QuoteItemRow.part_id)
     .join(MeshRow, MeshRow.id == PartRow.mesh_id)
     .join(VersionRow, VersionRow.id == PartRow.version_id)
     .join(DesignRow, DesignRow.id == VersionRow.design_id)
@@ -57,6 +58,7 @@ _PASSED = (
     .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
     .where(
         text("run.state = 'passed'"),  # as the index says it, which is therefore used
+        QuoteItemRow.position == 0,
         JobRow.copy == 1,
         DesignRow.visibility == Visibility.PUBLIC,
         DesignRow.deleted_at.is_(None),
@@ -68,7 +70,7 @@ _PASSED = (
 
 
 def printed_lately(session: Session, *, most: int) -> list[Printed]:
-    """The parts that passed last, of each order only the first copy."""
+    """The parts that passed last, of each order only the first copy of its first part."""
     rows = session.execute(_PASSED, {"most": most})
     return [
         Printed(

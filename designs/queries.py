@@ -251,14 +251,16 @@ def pictured(
     return frozenset(rows)
 
 
-def siblings(session: Session, version_id: int) -> list[tuple[int, str]]:
-    """(id, name) of the parts of a version, in its order, by one statement."""
-    rows = session.execute(
-        select(PartRow.id, PartRow.name)
-        .where(PartRow.version_id == version_id)
-        .order_by(PartRow.position)
+def siblings(session: Session, version_ids: Collection[int]) -> list[PartRow]:
+    """The parts of some versions with their meshes, in the order of each, by one statement."""
+    return list(
+        session.scalars(
+            select(PartRow)
+            .where(PartRow.version_id.in_(version_ids))
+            .options(joinedload(PartRow.mesh))
+            .order_by(PartRow.version_id, PartRow.position)
+        )
     )
-    return [(row[0], row[1]) for row in rows]
 
 
 def of_owner(session: Session, owner_id: UUID, *, most: int, removed: bool) -> list[DesignRow]:
@@ -312,13 +314,21 @@ def meshes_of(session: Session, version_ids: Collection[int]) -> dict[int, dict[
 
 def part(session: Session, part_id: int) -> tuple[PartRow, VersionRow, DesignRow]:
     """A part with its mesh, version and design, by id. Raises NotFound."""
-    row = session.execute(
+    found = parts(session, [part_id])
+    if part_id not in found:
+        raise NotFound(f"there is no part {part_id}")
+    return found[part_id]
+
+
+def parts(
+    session: Session, part_ids: Collection[int]
+) -> dict[int, tuple[PartRow, VersionRow, DesignRow]]:
+    """The same for many parts, by one statement; those that are not there are left out."""
+    rows = session.execute(
         select(PartRow, VersionRow, DesignRow)
         .join(VersionRow, VersionRow.id == PartRow.version_id)
         .join(DesignRow, DesignRow.id == VersionRow.design_id)
-        .where(PartRow.id == part_id)
+        .where(PartRow.id.in_(part_ids))
         .options(joinedload(PartRow.mesh))
-    ).first()
-    if row is None:
-        raise NotFound(f"there is no part {part_id}")
-    return row[0], row[1], row[2]
+    )
+    return {row[0].id: (row[0], row[1], row[2]) for row in rows}

@@ -4,7 +4,7 @@ A span belongs to the day on which it begins and may end on the next. Where a cl
 span is as long as its words can mean: in doubt it is quiet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -91,14 +91,14 @@ def start_after(
 
 
 def delay_s(
-    quiet: Quiet | None, zone: str, at: datetime, *, duration_s: int, copies: int, between_s: int
+    quiet: Quiet | None, zone: str, at: datetime, *, durations_s: Iterable[int], between_s: int
 ) -> int | None:
     """How much later the last of some prints, one after the other, ends because of quiet hours;
     None when one never fits between them."""
     if quiet is None or not quiet.spans:
         return 0
     moment, waited = at, timedelta()
-    for _ in range(copies):
+    for duration_s in durations_s:
         start = start_after(quiet, zone, moment, duration_s=duration_s)
         if start is None:
             return None

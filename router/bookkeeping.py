@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from basis.units import ceil_div
 from commons import book
 from commons.facts import Outcome
-from commons.settlement import Share, per_copy, shares, total
+from commons.settlement import Line, Share, per_job, shares, total
 from designs import queries as designs
 from printers import queries as printers
 from printers import registry, upkeep
@@ -22,7 +22,8 @@ from printers.capability import Profile
 from printers.models import SpoolRow
 from router import rows
 from router.emissions import energy_mwh, factors
-from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
+from router.quote import Inputs, job_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class _Deal:
 
     order: OrderRow
     quote: QuoteRow
+    item: QuoteItemRow
     workshop_id: UUID
     design_id: int
     lines: tuple[tuple[str, int], ...]
@@ -38,6 +40,13 @@ class _Deal:
     @property
     def shares(self) -> tuple[Share, ...]:
         return shares(self.lines, workshop_id=self.workshop_id, design_id=self.design_id)
+
+
+def lines_of_jobs(quote: QuoteRow) -> list[tuple[Line, ...]]:
+    """What each job of an order bears of its price, by the numbers of the jobs: in proportion to
+    what each takes to make. Over all jobs they sum to the lines of the quote exactly."""
+    lines = [(line["label"], line["amount_minor"]) for line in quote.lines]
+    return per_job(lines, weights=job_weights(Inputs.from_json(quote.inputs)))
 
 
 def run_key(run: RunRow) -> str:
@@ -73,11 +82,11 @@ def run_took(
     """What the machine took, good or not: filament off its spool, energy, hours."""
     job = session.scalars(select(JobRow).where(JobRow.id == run.job_id)).one()
     deal = _deal(session, job)
-    part, version, design = designs.part(session, deal.quote.part_id)
+    part, version, design = designs.part(session, deal.item.part_id)
     printer = printers.printer(session, run.printer_id)
     seconds, time_source = _seconds(run, print_s, now=now)
     made = outcome == "printed"
-    sliced_mg = job.mass_mg or deal.quote.mass_mg
+    sliced_mg = job.mass_mg or deal.item.mass_mg
     taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
     spool = rows.made_from(session, deal.quote)
     if taken_mg > spool.left_mg:
@@ -125,7 +134,7 @@ def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:
     fact = book.rejected(
         run_key=run_key(run),
         workshop_id=deal.workshop_id,
-        good_mg=job.mass_mg or deal.quote.mass_mg,
+        good_mg=job.mass_mg or deal.item.mass_mg,
         reason=_blame(run),
         by=_book_name(by),
         at=now,
@@ -161,7 +170,7 @@ def received(session: Session, job: JobRow, *, distance_m: int, by: UUID, now: d
         workshop_id=deal.workshop_id,
         shares=deal.shares,
         currency=deal.quote.currency,
-        mass_mg=job.mass_mg or deal.quote.mass_mg,
+        mass_mg=job.mass_mg or deal.item.mass_mg,
         distance_m=distance_m,
         by=by,
         at=now,
@@ -197,13 +206,14 @@ def lot_added(
 def _deal(session: Session, job: JobRow) -> _Deal:
     order = session.scalars(select(OrderRow).where(OrderRow.id == job.order_id)).one()
     quote = session.scalars(select(QuoteRow).where(QuoteRow.id == order.quote_id)).one()
-    lines = [(line["label"], line["amount_minor"]) for line in quote.lines]
+    item = session.get_one(QuoteItemRow, job.item_id)
     return _Deal(
         order=order,
         quote=quote,
+        item=item,
         workshop_id=printers.printer(session, quote.printer_id).workshop_id,
-        design_id=designs.part(session, quote.part_id)[2].id,
-        lines=per_copy(lines, copies=quote.copies)[job.copy - 1],
+        design_id=designs.part(session, item.part_id)[2].id,
+        lines=lines_of_jobs(quote)[job.number - 1],
     )
 
 

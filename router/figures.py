@@ -1,6 +1,6 @@
-"""What one copy of a part takes on each of many printers: as sliced before, or else estimated."""
+"""What one copy of each part takes on each of many printers: as sliced before, or estimated."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from printers.offer import Offer
 from printers.slicer import BadSettings, cache_key, job_ini
 from router import estimate
 from router.estimate import Record
-from router.models import JobRow, OrderRow, QuoteRow, RunRow, SliceRow
+from router.models import JobRow, QuoteItemRow, RunRow, SliceRow
 from router.states import Run
 
 
@@ -35,31 +35,38 @@ def plate_of(*, stl_sha256: str, ini: str) -> str:
 
 
 class Figuring:
-    """Figures for one part with one set of choices. Printers with the same profile share them."""
+    """Figures for some parts with one set of choices. Printers with the same profile share them."""
 
-    def __init__(self, part: PrintablePart, choices: Choices) -> None:
-        self._part, self._choices = part, choices
-        self._estimates: dict[Profile, tuple[int, int]] = {}
-        self._plates: dict[Profile, str | None] = {}
+    def __init__(self, parts: Sequence[PrintablePart], choices: Choices) -> None:
+        self._parts, self._choices = parts, choices
+        self._estimates: dict[Profile, tuple[tuple[int, int], ...]] = {}
+        self._plates: dict[Profile, tuple[str, ...]] = {}
         self._sliced: dict[str, SliceRow | None] = {}
 
     def learn(self, session: Session, profiles: Collection[Profile]) -> None:
         """Find earlier slices for these profiles, in at most one statement."""
         for profile in set(profiles) - self._plates.keys():
-            self._plates[profile] = self._plate(profile)
-        wanted = {plate for plate in self._plates.values() if plate} - self._sliced.keys()
+            self._plates[profile] = self._plates_of(profile)
+        wanted = {plate for each in self._plates.values() for plate in each} - self._sliced.keys()
         if not wanted:
             return
         self._sliced |= dict.fromkeys(wanted)
         rows = select(SliceRow).where(SliceRow.plate.in_(wanted)).order_by(SliceRow.created_at)
         self._sliced |= {row.plate: row for row in session.scalars(rows)}
 
-    def of(self, profile: Profile, *, record: Record | None) -> Figures:
-        """The figures on one printer: of a slice if `learn` found one, else the estimate, its time
-        corrected by the printer's own record."""
-        mass_mg, plain_s = self._estimate(profile)
-        plate = self._plates.get(profile)
-        known = self._sliced.get(plate) if plate else None
+    def of(self, profile: Profile, *, record: Record | None) -> tuple[Figures, ...]:
+        """The figures of each part on one printer: of a slice if `learn` found one, else the
+        estimate, its time corrected by the printer's own record."""
+        plates = self._plates.get(profile) or ("",) * len(self._parts)
+        return tuple(
+            self._figures(self._sliced.get(plate), mass_mg, plain_s, record)
+            for plate, (mass_mg, plain_s) in zip(plates, self._estimate(profile), strict=True)
+        )
+
+    @staticmethod
+    def _figures(
+        known: SliceRow | None, mass_mg: int, plain_s: int, record: Record | None
+    ) -> Figures:
         if known is not None:
             return Figures(
                 mass_mg=known.mass_mg,
@@ -77,21 +84,24 @@ class Figuring:
             estimated_s=plain_s,
         )
 
-    def _estimate(self, profile: Profile) -> tuple[int, int]:
+    def _estimate(self, profile: Profile) -> tuple[tuple[int, int], ...]:
         if profile not in self._estimates:
-            facts, choices = self._part.facts, self._choices
-            self._estimates[profile] = (
-                estimate.mass_mg(facts, profile=profile, choices=choices),
-                estimate.duration_s(facts, profile=profile, choices=choices),
+            choices = self._choices
+            self._estimates[profile] = tuple(
+                (
+                    estimate.mass_mg(part.facts, profile=profile, choices=choices),
+                    estimate.duration_s(part.facts, profile=profile, choices=choices),
+                )
+                for part in self._parts
             )
         return self._estimates[profile]
 
-    def _plate(self, profile: Profile) -> str | None:
+    def _plates_of(self, profile: Profile) -> tuple[str, ...]:
         try:
             ini = job_ini(profile, self._choices)
         except BadSettings:  # this printer cannot follow: matching says so in its own words
-            return None
-        return plate_of(stl_sha256=self._part.stl_sha256, ini=ini)
+            return ()
+        return tuple(plate_of(stl_sha256=part.stl_sha256, ini=ini) for part in self._parts)
 
 
 def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record]:
@@ -101,10 +111,9 @@ def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record
             JobRow.printer_id,
             func.count(),
             func.sum(JobRow.duration_s),
-            func.sum(QuoteRow.estimated_s),
+            func.sum(QuoteItemRow.estimated_s),
         )
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .where(
             JobRow.printer_id.in_([offer.printer for offer in offers]),
             JobRow.duration_s.is_not(None),

@@ -42,7 +42,7 @@ class NotEnoughLeft(NotAllowed):
 def order(
     session: Session, *, quote_id: UUID, maker_id: UUID, idempotency_key: str, now: datetime
 ) -> OrderRow:
-    """Accept a quote: one order, one job for each copy, the price reserved in the book.
+    """Accept a quote: one order, a job for each copy of each part, the price reserved in the book.
 
     The same key by the same maker returns the first order, so the second click orders nothing.
     Raises NotFound, QuoteOver, NotEnoughLeft, Conflict when the key was used for another quote.
@@ -67,7 +67,7 @@ def order(
         raise QuoteOver(f"the quote ended at {quote.expires_at:%Y-%m-%d %H:%M} UTC; ask again")
     if not printer.accepting:
         raise QuoteOver("this printer takes no new work any more; ask for new quotes")
-    check_left(session, rows.made_from(session, quote), needed_mg=quote.mass_mg * quote.copies)
+    check_left(session, rows.made_from(session, quote), needed_mg=quote.mass_mg)
     row = _ordered(session, quote, maker_id=maker_id, key=idempotency_key, now=now)
     bookkeeping.ordered(session, row, now=now)
     return row
@@ -291,13 +291,16 @@ def _ordered(
         session.flush()
     except IntegrityError as exc:  # at another printer, in the same moment
         raise Conflict(f"the key {key!r} has just ordered another quote") from exc
-    for copy in range(1, quote.copies + 1):
+    prints = [(item, copy) for item in quote.items for copy in range(1, item.copies + 1)]
+    for number, (item, copy) in enumerate(prints, start=1):
         job = JobRow(
             order_id=row.id,
+            number=number,
+            item=item,
             copy=copy,
             printer_id=quote.printer_id,
             state=Job.ORDERED,
-            reserved_mg=quote.mass_mg,
+            reserved_mg=item.mass_mg,
             created_at=now,
         )
         session.add(job)
@@ -310,7 +313,7 @@ def _reserve(session: Session, job: JobRow) -> None:
     quote = job.order.quote
     job.reserved_mg, job.reason = 0, ""
     session.flush()
-    needed_mg = job.mass_mg or quote.mass_mg
+    needed_mg = job.mass_mg or job.item.mass_mg
     check_left(session, rows.made_from(session, quote), needed_mg=needed_mg)
     job.reserved_mg = needed_mg
 

@@ -25,7 +25,7 @@ from printers.offer import STARTS
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, Word
 from router import endings, rows
 from router.history import HUB, agent, job_event, noted, run_event
-from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.models import JobRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
 from router.waiting import NOT_CLEAR, RESTING, may_not_start, next_job
 
@@ -354,14 +354,11 @@ def _permit_still_out(session: Session, printer_id: UUID, *, now: datetime) -> b
 
 
 def title(session: Session, job: JobRow) -> str:
-    """Design, version and part of a job, for the agent's screen."""
-    quote = (
-        select(QuoteRow.part_id)
-        .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
-        .where(OrderRow.id == job.order_id)
-    )
-    part, version, design = designs.part(session, session.scalars(quote).one())
-    return f"{design.title}: {part.name} ({version.commit[:10]})"
+    """Design, version, part and copy of a job, for the agent's screen."""
+    item = job.item
+    part, version, design = designs.part(session, item.part_id)
+    copy = f", copy {job.copy} of {item.copies}" if item.copies > 1 else ""
+    return f"{design.title}: {part.name}{copy} ({version.commit[:10]})"
 
 
 def run_of_agent(session: Session, *, run_id: UUID, agent_id: UUID) -> tuple[RunRow, JobRow]:

@@ -1,4 +1,4 @@
-"""Can this printer make this part? Every reason why not, as records that the edge puts in words.
+"""Can this printer make these parts? Every reason why not, as records that the edge puts in words.
 
 Filters are never scored. Exactly one reason that a person could mend is a near miss ("would need
 PETG loaded"), shown below the quotes.
@@ -61,22 +61,32 @@ class Reason:
     available: str
     unit: str
     who_can_fix: Fixer
+    part: str = ""
+    """Which part it is about, where several are asked for and others may fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One part as it must stand on the bed, µm."""
+
+    part: str
+    size_x_um: int
+    size_y_um: int
+    size_z_um: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What a part and its maker ask of a printer. Lengths µm, masses mg."""
+    """What parts and their maker ask of a printer. Lengths µm, masses mg."""
 
-    size_x_um: int
-    size_y_um: int
-    size_z_um: int
+    bodies: tuple[Body, ...]
     mass_mg: int
-    """All copies, waste included."""
+    """All copies of all parts, waste included."""
     material: str
     colour: str | None
     layer_height_um: int
     margin_um: int
-    """Room around the part for skirt or brim."""
+    """Room around each part for skirt or brim."""
     max_distance_m: int | None = None
     process: str = "FFF"
 
@@ -94,40 +104,48 @@ def why_not(
 
 
 def is_near_miss(reasons: Sequence[Reason]) -> bool:
-    """Whether one thing that a person could mend stands in the way."""
-    return len(reasons) == 1 and reasons[0].who_can_fix in (Fixer.WORKSHOP, Fixer.MAKER)
+    """Whether one thing that a person could mend stands in the way; leaving out one part of several
+    is one thing, however large the part is."""
+    things = {reason.part or reason.axis for reason in reasons}
+    mendable = all(each.who_can_fix in (Fixer.WORKSHOP, Fixer.MAKER) for each in reasons)
+    return len(things) == 1 and mendable
 
 
 def spool_for(need: Need, offer: Offer) -> Loaded | None:
-    """The loaded spool the part would be made from: enough of the right kind, the fullest."""
+    """The loaded spool that all would be made from: enough of the right kind, the fullest."""
     fitting = [each for each in _of_kind(need, offer) if each.free_mg >= need.mass_mg]
     return max(fitting, key=lambda each: (each.free_mg, str(each.spool)), default=None)
 
 
-def fit(need: Need, offer: Offer) -> Fit:
-    """How the part stands on the bed: as it lies, turned by 90°, or not at all."""
+def fit(body: Body, offer: Offer, *, margin_um: int) -> Fit:
+    """How a part stands on the bed: as it lies, turned by 90°, or not at all."""
     bed_um = (offer.profile.bed_x_mm * 1000, offer.profile.bed_y_mm * 1000, TALL_UM)
-    size_um = (need.size_x_um, need.size_y_um, 0)
-    return fits(size_um, bed_um, margin_um=need.margin_um)
+    return fits((body.size_x_um, body.size_y_um, 0), bed_um, margin_um=margin_um)
+
+
+def _sizes(need: Need, offer: Offer) -> list[Reason]:
+    """Parts that are too large, each by its name where there are several. One of several the maker
+    may leave out and order elsewhere; a single one only another design could change."""
+    profile, reasons, several = offer.profile, [], len(need.bodies) > 1
+    who = Fixer.MAKER if several else Fixer.DESIGNER
+    for body in need.bodies:
+        part = body.part if several else ""
+        if fit(body, offer, margin_um=need.margin_um).turn_deg is None:
+            sides = f"{_mm(body.size_x_um)} × {_mm(body.size_y_um)}"
+            needed = f"{sides}, {_mm(need.margin_um)} around it"
+            available = f"{profile.bed_x_mm} × {profile.bed_y_mm}"
+            reasons.append(_reason(Axis.WIDTH, needed, available, "mm", who, part))
+        if body.size_z_um > profile.height_mm * 1000:
+            needed, available = _mm(body.size_z_um), str(profile.height_mm)
+            reasons.append(_reason(Axis.HEIGHT, needed, available, "mm", who, part))
+    return reasons
 
 
 def _machine(need: Need, offer: Offer) -> list[Reason]:
     profile, reasons = offer.profile, []
     if need.process != profile.process:
         reasons.append(_reason(Axis.PROCESS, need.process, profile.process, "", Fixer.NOBODY))
-    if fit(need, offer).turn_deg is None:
-        reasons.append(
-            _reason(
-                Axis.WIDTH,
-                f"{_mm(need.size_x_um)} × {_mm(need.size_y_um)}, {_mm(need.margin_um)} around it",
-                f"{profile.bed_x_mm} × {profile.bed_y_mm}",
-                "mm",
-                Fixer.DESIGNER,
-            )
-        )
-    if need.size_z_um > profile.height_mm * 1000:
-        needed, available = _mm(need.size_z_um), str(profile.height_mm)
-        reasons.append(_reason(Axis.HEIGHT, needed, available, "mm", Fixer.DESIGNER))
+    reasons += _sizes(need, offer)
     most_layer_um = profile.nozzle_um * MOST_LAYER_PCT // 100
     if need.layer_height_um > most_layer_um:
         needed = f"layers of {need.layer_height_um}"
@@ -196,8 +214,12 @@ def _distance(need: Need, *, distance_m: int) -> list[Reason]:
     return [_reason(Axis.DISTANCE, needed, available, "km", Fixer.MAKER)]
 
 
-def _reason(axis: Axis, needed: str, available: str, unit: str, who: Fixer) -> Reason:
-    return Reason(axis=axis, needed=needed, available=available, unit=unit, who_can_fix=who)
+def _reason(
+    axis: Axis, needed: str, available: str, unit: str, who: Fixer, part: str = ""
+) -> Reason:
+    return Reason(
+        axis=axis, needed=needed, available=available, unit=unit, who_can_fix=who, part=part
+    )
 
 
 def _mm(um: int) -> str:

@@ -33,19 +33,13 @@ class QuoteRow(Base):
     place: Mapped[str | None] = mapped_column(String(200))
     """Where the maker wants it, as they wrote it: to ask again with the same wish, and for the
     maker alone."""
-    part_id: Mapped[int] = mapped_column(ForeignKey("part.id"))
     printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
     spool_id: Mapped[UUID] = mapped_column(ForeignKey("spool.id"))
+    """All of it is made from this one."""
     copies: Mapped[int]
+    """Of all parts together: as many jobs an order has."""
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int] = mapped_column(BigInteger)
-    mass_mg: Mapped[int] = mapped_column(BigInteger)
-    """Estimate for one copy."""
-    duration_s: Mapped[int] = mapped_column(BigInteger)
-    """Estimate for one copy."""
-    estimated_s: Mapped[int] = mapped_column(BigInteger)
-    """The same before the printer's record corrected it: what the record is made of, for a record
-    of corrected figures would correct itself away."""
     distance_m: Mapped[int] = mapped_column(BigInteger)
     """By road, as stated: great circle times the country's circuity."""
     co2e_mg: Mapped[int] = mapped_column(BigInteger)
@@ -62,6 +56,39 @@ class QuoteRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
+    items: Mapped[list["QuoteItemRow"]] = relationship(order_by="QuoteItemRow.position")
+
+    @property
+    def mass_mg(self) -> int:
+        """Of everything together, as quoted."""
+        return sum(item.mass_mg * item.copies for item in self.items)
+
+    @property
+    def duration_s(self) -> int:
+        """Of all prints together, as quoted."""
+        return sum(item.duration_s * item.copies for item in self.items)
+
+
+class QuoteItemRow(Base):
+    """One part of a quote, with how many copies of it. A quote has at least one."""
+
+    __tablename__ = "quote_item"
+    __table_args__ = (UniqueConstraint("quote_id", "position"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    quote_id: Mapped[UUID] = mapped_column(ForeignKey("quote.id"))
+    position: Mapped[int]
+    """From 0, as the maker named the parts."""
+    part_id: Mapped[int] = mapped_column(ForeignKey("part.id"), index=True)
+    copies: Mapped[int]
+    mass_mg: Mapped[int] = mapped_column(BigInteger)
+    """Estimate for one copy."""
+    duration_s: Mapped[int] = mapped_column(BigInteger)
+    """Estimate for one copy."""
+    estimated_s: Mapped[int] = mapped_column(BigInteger)
+    """The same before the printer's record corrected it: what the record is made of, for a record
+    of corrected figures would correct itself away."""
+
 
 class OrderRow(Base):
     """What a maker asked for and accepted at the price of one quote."""
@@ -77,7 +104,7 @@ class OrderRow(Base):
     created_at: Mapped[datetime]
 
     quote: Mapped[QuoteRow] = relationship()
-    jobs: Mapped[list["JobRow"]] = relationship(order_by="JobRow.copy", back_populates="order")
+    jobs: Mapped[list["JobRow"]] = relationship(order_by="JobRow.number", back_populates="order")
 
 
 class JobRow(Base):
@@ -85,7 +112,7 @@ class JobRow(Base):
 
     __tablename__ = "job"
     __table_args__ = (
-        UniqueConstraint("order_id", "copy"),
+        UniqueConstraint("order_id", "number"),
         Index("job_queue", "printer_id", "ready_at", **only_where("state = 'ready'")),
         Index("job_to_slice", "id", **only_where("state = 'ordered'")),
         Index("job_printer_ended", "printer_id", "ended_at"),
@@ -99,8 +126,12 @@ class JobRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("customer_order.id"))
+    number: Mapped[int]
+    """1 to the jobs of its order, part by part."""
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("quote_item.id"), index=True)
+    """The part it makes, as it was quoted."""
     copy: Mapped[int]
-    """1 to the order's copies."""
+    """1 to the copies of its part."""
     printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
     state: Mapped[Job] = mapped_column(EnumByValue(Job), default=Job.ORDERED)
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -122,6 +153,7 @@ class JobRow(Base):
     ended_at: Mapped[datetime | None]
 
     order: Mapped[OrderRow] = relationship(back_populates="jobs")
+    item: Mapped[QuoteItemRow] = relationship()
     runs: Mapped[list["RunRow"]] = relationship(order_by="RunRow.fence")
 
 

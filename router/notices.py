@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from printers.models import PrinterRow, WorkshopRow
 from router import history
-from router.models import HappeningRow, JobRow, OrderRow, QuoteRow
+from router.models import HappeningRow, JobRow, OrderRow, QuoteItemRow
 
 FOR_MAKERS = frozenset(
     {"job.sliced", "job.costs_more", "job.agree", "job.refuse", "job.run_failed", "job.retry"}
@@ -84,7 +84,7 @@ def _happenings(what: Collection[str], account_id: UUID, *, since: datetime, as_
             HappeningRow.after,
             HappeningRow.note,
             HappeningRow.job_id,
-            QuoteRow.part_id,
+            QuoteItemRow.part_id,
             OrderRow.maker_id,
             PrinterRow.name.label("printer"),
             literal(as_maker).label("as_maker"),
@@ -92,7 +92,7 @@ def _happenings(what: Collection[str], account_id: UUID, *, since: datetime, as_
         .select_from(JobRow)
         .join(HappeningRow, HappeningRow.job_id == JobRow.id)
         .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
         .join(WorkshopRow, WorkshopRow.id == PrinterRow.workshop_id)
         .where(

@@ -67,7 +67,7 @@ def _made(session: Session, run: RunRow, job: JobRow, *, hub: str) -> Provenance
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .where(OrderRow.id == job.order_id)
     ).one()
-    part, version, design = designs.part(session, quote.part_id)
+    part, version, design = designs.part(session, job.item.part_id)
     known = job.made_from or {}
     return Provenance(
         hub=hub,

@@ -12,7 +12,7 @@ from basis.errors import NotFound
 from designs import queries as designs
 from printers import queries as printers
 from printers.models import PrinterRow, SpoolRow, WorkshopRow
-from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
+from router.models import HappeningRow, JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.states import OPEN, Job
 
 UNFINISHED = frozenset(Job) - {Job.DONE, Job.CANCELLED, Job.UNROUTABLE}
@@ -49,14 +49,19 @@ class PrinterWork:
 
 def job_story(session: Session, job_id: UUID) -> JobStory:
     """Everything about one job. Raises NotFound."""
-    job = session.scalar(
+    asked = (
         select(JobRow)
         .where(JobRow.id == job_id)
-        .options(joinedload(JobRow.order).joinedload(OrderRow.quote), selectinload(JobRow.runs))
+        .options(
+            joinedload(JobRow.order).joinedload(OrderRow.quote).joinedload(QuoteRow.items),
+            joinedload(JobRow.item),
+            selectinload(JobRow.runs),
+        )
     )
+    job = session.scalars(asked).unique().one_or_none()
     if job is None:
         raise NotFound(f"there is no job {job_id}")
-    part, version, design = designs.part(session, job.order.quote.part_id)
+    part, version, design = designs.part(session, job.item.part_id)
     history = session.scalars(
         select(HappeningRow).where(HappeningRow.job_id == job_id).order_by(HappeningRow.id)
     )
@@ -78,9 +83,9 @@ def job_story(session: Session, job_id: UUID) -> JobStory:
 
 
 def quote(session: Session, quote_id: UUID, *, maker_id: UUID | None) -> QuoteRow:
-    """A quote that a maker may order by: theirs, or one that nobody in particular asked for.
-    Raises NotFound."""
-    row = session.get(QuoteRow, quote_id)
+    """A quote, with its parts, that a maker may order by: theirs, or one that nobody in particular
+    asked for. Raises NotFound."""
+    row = session.get(QuoteRow, quote_id, options=[selectinload(QuoteRow.items)])
     if row is None or row.maker_id not in (None, maker_id):
         raise NotFound(f"there is no quote {quote_id} of yours")
     return row
@@ -92,13 +97,20 @@ def ordered_by(session: Session, quote_id: UUID, *, maker_id: UUID | None) -> UU
     return session.scalar(asked.limit(1))
 
 
+_WITH_JOBS = (
+    joinedload(OrderRow.quote).selectinload(QuoteRow.items),
+    selectinload(OrderRow.jobs).joinedload(JobRow.item),
+)
+"""An order with its quote, the parts of it and its jobs, by three statements."""
+
+
 def orders_of(session: Session, maker_id: UUID, *, most: int = 50) -> list[OrderRow]:
     """A maker's orders with their quotes and jobs, the newest first."""
     return list(
         session.scalars(
             select(OrderRow)
             .where(OrderRow.maker_id == maker_id)
-            .options(joinedload(OrderRow.quote), selectinload(OrderRow.jobs))
+            .options(*_WITH_JOBS)
             .order_by(OrderRow.created_at.desc(), OrderRow.id)
             .limit(most)
         )
@@ -107,11 +119,7 @@ def orders_of(session: Session, maker_id: UUID, *, most: int = 50) -> list[Order
 
 def order_by_id(session: Session, order_id: UUID) -> OrderRow:
     """One order with its quote and jobs. Raises NotFound."""
-    row = session.scalar(
-        select(OrderRow)
-        .where(OrderRow.id == order_id)
-        .options(joinedload(OrderRow.quote), selectinload(OrderRow.jobs))
-    )
+    row = session.scalar(select(OrderRow).where(OrderRow.id == order_id).options(*_WITH_JOBS))
     if row is None:
         raise NotFound(f"there is no order {order_id}")
     return row
@@ -154,8 +162,9 @@ def unfinished_of(session: Session, account_id: UUID) -> int:
 
 
 def jobs_of(session: Session, order_id: UUID) -> list[UUID]:
-    """The jobs of one order, by copy; none for an order that there is not."""
-    asked = select(JobRow.id).where(JobRow.order_id == order_id).order_by(JobRow.copy)
+    """The jobs of one order, by part and copy; none for an order that there is not."""
+    asked = select(JobRow.id).where(JobRow.order_id == order_id)
+    asked = asked.order_by(JobRow.number)
     return list(session.scalars(asked))
 
 
@@ -165,9 +174,8 @@ def open_jobs(
     """(job, its open run, part id) of what the printers still owe, the oldest first, by one
     statement."""
     rows = session.execute(
-        select(JobRow, RunRow, QuoteRow.part_id)
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        select(JobRow, RunRow, QuoteItemRow.part_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .outerjoin(RunRow, (RunRow.job_id == JobRow.id) & RunRow.state.in_(OPEN))
         .where(JobRow.printer_id.in_(printer_ids), JobRow.state.in_(UNFINISHED))
         .order_by(JobRow.created_at, JobRow.id)
@@ -186,6 +194,7 @@ class Owed:
     part_id: int
     maker_id: UUID
     copies: int
+    """Of its part."""
     mass_mg: int
     duration_s: int
     material: str
@@ -200,20 +209,27 @@ def owed_by(
         select(
             JobRow,
             RunRow,
-            QuoteRow.part_id,
+            QuoteItemRow.part_id,
             OrderRow.maker_id,
-            QuoteRow.copies,
-            func.coalesce(JobRow.mass_mg, QuoteRow.mass_mg),
-            func.coalesce(JobRow.duration_s, QuoteRow.duration_s),
+            QuoteItemRow.copies,
+            func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg),
+            func.coalesce(JobRow.duration_s, QuoteItemRow.duration_s),
             SpoolRow.material,
             SpoolRow.colour,
         )
         .join(OrderRow, OrderRow.id == JobRow.order_id)
         .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .join(SpoolRow, SpoolRow.id == QuoteRow.spool_id)
         .outerjoin(RunRow, (RunRow.job_id == JobRow.id) & RunRow.state.in_(OPEN))
         .where(JobRow.printer_id.in_(printer_ids), JobRow.state.in_(UNFINISHED))
-        .order_by(RunRow.id.is_(None), JobRow.ready_at, JobRow.created_at, JobRow.copy, JobRow.id)
+        .order_by(
+            RunRow.id.is_(None),
+            JobRow.ready_at,
+            JobRow.created_at,
+            JobRow.number,
+            JobRow.id,
+        )
         .limit(most)
     )
     found: dict[UUID, list[Owed]] = {each: [] for each in printer_ids}

@@ -1,4 +1,4 @@
-"""One quote: what a part costs on one printer, what it emits, how long it takes, and its rank.
+"""One quote: what parts cost on one printer, what they emit, how long they take, and their rank.
 
 Pure: everything that enters stands in `Inputs`, which is stored with the quote, so that anybody can
 compute the same total and the same cost again.
@@ -12,7 +12,7 @@ in millionths of a cost unit, whole numbers; one cost unit is one minor unit of 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -92,9 +92,11 @@ WEIGHTS: Mapping[Preset, Weights] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """All that a quote is made of; stored with it, as JSON."""
+class Item:
+    """One part of a quote and how many copies of it."""
 
+    part: str = ""
+    """Its name, for people; nothing is computed from it."""
     copies: int
     mass_mg: int
     """One copy, as estimated."""
@@ -102,6 +104,13 @@ class Inputs:
     duration_s: int
     """One copy, as estimated."""
     duration_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All that a quote is made of; stored with it, as JSON."""
+
+    items: tuple[Item, ...]
     material: str
     material_per_kg_minor: int
     prices: Prices
@@ -128,10 +137,26 @@ class Inputs:
         """By road, as stated: great circle times circuity, rounded up."""
         return ceil_div(self.great_circle_m * self.circuity_per_mille, 1_000)
 
+    @property
+    def copies(self) -> int:
+        """Of all parts together: as many prints."""
+        return sum(item.copies for item in self.items)
+
+    @property
+    def mass_mg(self) -> int:
+        """Of everything together."""
+        return sum(item.mass_mg * item.copies for item in self.items)
+
+    @property
+    def duration_s(self) -> int:
+        """Of all prints together."""
+        return sum(item.duration_s * item.copies for item in self.items)
+
     def to_json(self) -> dict[str, Any]:
         """For the row; `from_json` reads it back."""
         said = {
             **asdict(self),
+            "items": [asdict(item) for item in self.items],
             "prices": self.prices.to_json(),
             "carriage": self.carriage.to_json(),
         }
@@ -141,14 +166,27 @@ class Inputs:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Inputs":
-        """Read stored inputs."""
+        """Read stored inputs. Those of a time when a quote had one part hold its figures beside
+        the others."""
         prices, carriage = Prices.from_json(data["prices"]), Carriage.from_json(data["carriage"])
-        return cls(**{**data, "prices": prices, "carriage": carriage})
+        rest = {name: value for name, value in data.items() if name not in ONE_PART}
+        one = {name: data[name] for name in ONE_PART if name in data}
+        items = tuple(Item(**each) for each in data.get("items", [one]))
+        return cls(**{**rest, "items": items, "prices": prices, "carriage": carriage})
 
     def sha256(self) -> str:
         """Names these inputs: equal inputs give equal quotes."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_of(self.to_json())
+
+
+ONE_PART = ("copies", "mass_mg", "mass_source", "duration_s", "duration_source")
+"""What stood in the inputs themselves while a quote had one part."""
+
+
+def sha256_of(stored: Mapping[str, Any]) -> str:
+    """The sha256 of stored inputs, in whichever form they were stored."""
+    text = json.dumps(stored, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +241,18 @@ def quote(inputs: Inputs) -> Quote:
     )
 
 
+def job_weights(inputs: Inputs) -> list[int]:
+    """What each job of an order takes to make, in the order of parts and copies: its share of the
+    price is in proportion. Whole numbers of a unit so small that nothing is rounded."""
+    return [
+        item.mass_mg * inputs.material_per_kg_minor * 3_600
+        + item.duration_s * inputs.prices.per_hour_minor * 1_000_000
+        + inputs.prices.labour_minor * 3_600_000_000
+        for item in inputs.items
+        for _copy in range(item.copies)
+    ]
+
+
 def made_minor(inputs: Inputs, *, mass_mg: int, duration_s: int) -> int:
     """Material and machine time of one copy at other figures: what a slice is compared by."""
     material = ceil_div(mass_mg * inputs.material_per_kg_minor, 1_000_000)
@@ -215,26 +265,33 @@ def start_s(*, queue_s: int, bed_clear: bool) -> int:
 
 
 def eta_s(inputs: Inputs) -> int:
-    """Seconds from now until the maker has the last copy, as far as anybody can tell."""
+    """Seconds from now until the maker has the last print, as far as anybody can tell."""
     begin_s = start_s(queue_s=inputs.queue_s, bed_clear=inputs.bed_clear) + inputs.quiet_s
-    between_s = BED_WAIT_S * (inputs.copies - 1)  # each copy waits for a person to clear the bed
-    made_s = begin_s + inputs.duration_s * inputs.copies + between_s + HANDLING_S
+    between_s = BED_WAIT_S * (inputs.copies - 1)  # each print waits for a person to clear the bed
+    made_s = begin_s + inputs.duration_s + between_s + HANDLING_S
     speed = SPEED_M_PER_H.get(Mode(inputs.mode))
     carried_s = PARCEL_S if speed is None else ceil_div(inputs.distance_m * 3_600, speed)
     return made_s + carried_s
 
 
 def _lines(inputs: Inputs) -> tuple[Line, ...]:
-    prices, mass_mg = inputs.prices, inputs.mass_mg * inputs.copies
-    duration_s = inputs.duration_s * inputs.copies
-    material = ceil_div(mass_mg * inputs.material_per_kg_minor, 1_000_000)
-    machine = ceil_div(duration_s * prices.per_hour_minor, 3_600)
+    prices = inputs.prices
+    material = ceil_div(inputs.mass_mg * inputs.material_per_kg_minor, 1_000_000)
+    machine = ceil_div(inputs.duration_s * prices.per_hour_minor, 3_600)
     labour = prices.labour_minor * inputs.copies
     contribution = ceil_div((material + machine + labour) * prices.contribution_bp, 10_000)
     way = inputs.carriage
     return (
-        Line(label="material", amount_minor=material, source=inputs.mass_source),
-        Line(label="machine time", amount_minor=machine, source=inputs.duration_source),
+        Line(
+            label="material",
+            amount_minor=material,
+            source=_said([(each.part, each.mass_source) for each in inputs.items]),
+        ),
+        Line(
+            label="machine time",
+            amount_minor=machine,
+            source=_said([(each.part, each.duration_source) for each in inputs.items]),
+        ),
         Line(label="labour", amount_minor=labour, source="the workshop's price for each copy"),
         Line(
             label="carriage",
@@ -248,6 +305,13 @@ def _lines(inputs: Inputs) -> tuple[Line, ...]:
             " for the design",
         ),
     )
+
+
+def _said(sources: Sequence[tuple[str, str]]) -> str:
+    """Where the figures of all parts come from: once, where it is the same of all."""
+    if len({source for _part, source in sources}) == 1:
+        return sources[0][1]
+    return "; ".join(f"{part}: {source}" for part, source in sources)
 
 
 def _terms(inputs: Inputs, used: Factors, *, total_minor: int) -> tuple[Term, ...]:
@@ -301,12 +365,10 @@ def _terms(inputs: Inputs, used: Factors, *, total_minor: int) -> tuple[Term, ..
 
 
 def _co2e(inputs: Inputs, used: Factors) -> tuple[int, int, str]:
-    """Carrying all copies, and making them once; mg, with the sources in words."""
-    mode, mass_mg = Mode(inputs.mode), inputs.mass_mg * inputs.copies
+    """Carrying everything, and making it once; mg, with the sources in words."""
+    mode, mass_mg = Mode(inputs.mode), inputs.mass_mg
     carried = transport_mg(used, mode=mode, distance_m=inputs.distance_m, mass_mg=mass_mg)
-    power = energy_mwh(
-        used, rated_power_w=inputs.rated_power_w, duration_s=inputs.duration_s * inputs.copies
-    )
+    power = energy_mwh(used, rated_power_w=inputs.rated_power_w, duration_s=inputs.duration_s)
     made = print_mg(
         used,
         energy_mwh=power,

@@ -22,12 +22,13 @@ from router.emissions import CURRENT, factors
 from router.figures import Figures, Figuring, records
 from router.globe import Place, great_circle_m
 from router.index import Index
-from router.matching import Axis, Fixer, Need, Reason, is_near_miss, spool_for, why_not
-from router.models import JobRow, OrderRow, QuoteRow
+from router.matching import Axis, Body, Fixer, Need, Reason, is_near_miss, spool_for, why_not
+from router.models import JobRow, QuoteItemRow, QuoteRow
 from router.quote import (
     BED_WAIT_S,
     MOST_IDLE_H,
     Inputs,
+    Item,
     Preset,
     Quote,
     late_after_s,
@@ -43,14 +44,25 @@ MOST_CANDIDATES = 1_024
 """Printers looked at for one request."""
 
 MOST_COPIES = 100
+"""Of all parts together: each is a job."""
+
+MOST_PARTS = 40
+"""Different parts in one wish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One part and how many copies of it."""
+
+    part: PrintablePart
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a maker asks for."""
+    """What a maker asks for: everything from one printer."""
 
-    part: PrintablePart
-    copies: int
+    items: tuple[Wanted, ...]
     place: Place
     place_said: str = ""
     """The place as the maker wrote it, so that the same can be asked again."""
@@ -62,6 +74,25 @@ class Request:
     max_total_minor: int | None = None
     currency: str | None = None
     """Quotes in one currency can be compared; None is that of the nearest who could make it."""
+
+    def __post_init__(self) -> None:
+        """Raises Invalid for no part, one named twice, or too many."""
+        copies = [each.copies for each in self.items]
+        if not 1 <= len(copies) <= MOST_PARTS:
+            raise Invalid(f"name 1 to {MOST_PARTS} different parts, not {len(copies)}")
+        if min(copies) < 1 or sum(copies) > MOST_COPIES:
+            raise Invalid(f"copies must be 1 to {MOST_COPIES} in all, got {sum(copies)}")
+        if len({each.part.part_id for each in self.items}) < len(copies):
+            raise Invalid("a part is named twice: say once how many copies of it")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the parts are called; those of the same name are told apart by a number."""
+        names = [each.part.name for each in self.items]
+        return tuple(
+            f"{name} ({names[: n + 1].count(name)})" if names.count(name) > 1 else name
+            for n, name in enumerate(names)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +121,8 @@ class _Candidate:
     result: Quote
     offer: Offer
     spool: Loaded
-    estimated_s: int
+    estimated_s: tuple[int, ...]
+    """Of each part, as `Figures` says it."""
 
 
 def quotes_for(
@@ -112,8 +144,6 @@ def quotes_for(
     further off can win; it ends after `MOST_CANDIDATES` printers. The number of statements grows
     with the number of steps only, of which there are five at most.
     """
-    if not 1 <= request.copies <= MOST_COPIES:
-        raise Invalid(f"copies must be 1 to {MOST_COPIES}, got {request.copies}")
     index.catch_up(session)
     search = _Search(session, request, now=now, unseen_s=unseen_s)
     enough = False
@@ -148,8 +178,6 @@ def quote_at(
 
     Raises NotFound for no printer.
     """
-    if not 1 <= request.copies <= MOST_COPIES:
-        raise Invalid(f"copies must be 1 to {MOST_COPIES}, got {request.copies}")
     where = printer(session, printer_id).workshop
     here = (request.place.lat_udeg, request.place.lon_udeg)
     metres = great_circle_m(here, (where.lat_udeg, where.lon_udeg))
@@ -190,8 +218,9 @@ class _Search:
     def __init__(self, session: Session, request: Request, *, now: datetime, unseen_s: int) -> None:
         self._request, self._now, self._unseen_s = request, now, unseen_s
         self._reserved = jobs.reserved_mg(session)
-        self._figuring = Figuring(request.part, request.choices)
+        self._figuring = Figuring([each.part for each in request.items], request.choices)
         self._circuity = factors().circuity
+        self._names = request.names
         self._currency = request.currency
         self._found: list[_Candidate] = []
         self._refused: list[Refusal] = []
@@ -227,10 +256,13 @@ class _Search:
             queue_s = queues.get(offer.printer, 0)
             self._consider(offer, figures, straight_m=metres[offer.printer], queue_s=queue_s)
 
-    def _consider(self, offer: Offer, figures: Figures, *, straight_m: int, queue_s: int) -> None:
-        """One printer: a candidate for each way the part can travel, or a refusal."""
+    def _consider(
+        self, offer: Offer, figures: Sequence[Figures], *, straight_m: int, queue_s: int
+    ) -> None:
+        """One printer: a candidate for each way the parts can travel, or a refusal."""
         request = self._request
-        needed = _need(request, offer, figures)
+        items = _items(request, self._names, figures)
+        needed = _need(request, offer, items)
         circuity = self._circuity(offer.country).value
         distance_m = ceil_div(straight_m * circuity, 1_000)
         reasons = why_not(
@@ -244,9 +276,9 @@ class _Search:
         if not ways:
             reasons = (*reasons, _no_way(request, offer, distance_m))
         spool = spool_for(needed, offer)
-        quiet_s = _quiet_s(request, offer, figures, queue_s=queue_s, now=self._now)
+        quiet_s = _quiet_s(offer, items, queue_s=queue_s, now=self._now)
         if quiet_s is None:
-            reasons = (*reasons, _no_hours(figures))
+            reasons = (*reasons, _no_hours(items))
         made: list[_Candidate] = []
         if not reasons and spool is not None and quiet_s is not None:
             for way in ways:
@@ -255,14 +287,15 @@ class _Search:
                     offer,
                     spool,
                     way,
-                    figures,
+                    items,
                     straight_m=straight_m,
                     circuity=circuity,
                     queue_s=queue_s,
                     quiet_s=quiet_s,
                     now=self._now,
                 )
-                made.append(_Candidate(inputs, quote(inputs), offer, spool, figures.estimated_s))
+                plain_s = tuple(each.estimated_s for each in figures)
+                made.append(_Candidate(inputs, quote(inputs), offer, spool, plain_s))
             cheapest_minor = min(each.result.total_minor for each in made)
             made = [each for each in made if _within(request, each.result.total_minor)]
             if not made:
@@ -274,13 +307,32 @@ class _Search:
             self._currency = self._currency or offer.currency
 
 
-def _need(request: Request, offer: Offer, figures: Figures) -> Need:
-    facts = request.part.facts
+def _items(request: Request, names: Sequence[str], figures: Sequence[Figures]) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            part=name,
+            copies=wanted.copies,
+            mass_mg=each.mass_mg,
+            mass_source=each.mass_source,
+            duration_s=each.duration_s,
+            duration_source=each.duration_source,
+        )
+        for wanted, name, each in zip(request.items, names, figures, strict=True)
+    )
+
+
+def _need(request: Request, offer: Offer, items: Sequence[Item]) -> Need:
     return Need(
-        size_x_um=facts.size_x_um,
-        size_y_um=facts.size_y_um,
-        size_z_um=facts.size_z_um,
-        mass_mg=figures.mass_mg * request.copies,
+        bodies=tuple(
+            Body(
+                part=item.part,
+                size_x_um=wanted.part.facts.size_x_um,
+                size_y_um=wanted.part.facts.size_y_um,
+                size_z_um=wanted.part.facts.size_z_um,
+            )
+            for wanted, item in zip(request.items, items, strict=True)
+        ),
+        mass_mg=sum(item.mass_mg * item.copies for item in items),
         material=request.choices.material,
         colour=request.choices.colour,
         layer_height_um=request.choices.layer_height_um,
@@ -294,7 +346,7 @@ def _inputs(
     offer: Offer,
     spool: Loaded,
     way: Carriage,
-    figures: Figures,
+    items: tuple[Item, ...],
     *,
     straight_m: int,
     circuity: int,
@@ -304,11 +356,7 @@ def _inputs(
 ) -> Inputs:
     idle_h = int((now - offer.idle_since).total_seconds()) // 3_600
     return Inputs(
-        copies=request.copies,
-        mass_mg=figures.mass_mg,
-        mass_source=figures.mass_source,
-        duration_s=figures.duration_s,
-        duration_source=figures.duration_source,
+        items=items,
         material=spool.material,
         material_per_kg_minor=spool.price_per_kg_minor,
         prices=offer.prices,
@@ -330,27 +378,26 @@ def _inputs(
     )
 
 
-def _quiet_s(
-    request: Request, offer: Offer, figures: Figures, *, queue_s: int, now: datetime
-) -> int | None:
+def _quiet_s(offer: Offer, items: Sequence[Item], *, queue_s: int, now: datetime) -> int | None:
     """What a printer's quiet hours add, by the estimate; None when they never leave time enough."""
     return delay_s(
         offer.quiet,
         offer.time_zone,
         now + timedelta(seconds=start_s(queue_s=queue_s, bed_clear=offer.bed_clear)),
-        duration_s=figures.duration_s,
-        copies=request.copies,
+        durations_s=(item.duration_s for item in items for _copy in range(item.copies)),
         between_s=BED_WAIT_S,
     )
 
 
-def _no_hours(figures: Figures) -> Reason:
+def _no_hours(items: Sequence[Item]) -> Reason:
+    longest = max(items, key=lambda item: item.duration_s)
     return Reason(
         axis=Axis.QUIET,
-        needed=f"{figures.duration_s / 3_600:.1f}",
+        needed=f"{longest.duration_s / 3_600:.1f}",
         available="less between quiet hours",
         unit="h",
         who_can_fix=Fixer.WORKSHOP,
+        part=longest.part if len(items) > 1 else "",
     )
 
 
@@ -402,15 +449,11 @@ def _rows(
             request_id=request_id,
             maker_id=maker_id,
             place=request.place_said or None,
-            part_id=request.part.part_id,
             printer_id=each.offer.printer,
             spool_id=each.spool.spool,
-            copies=request.copies,
+            copies=inputs.copies,
             currency=each.offer.currency,
             total_minor=result.total_minor,
-            mass_mg=inputs.mass_mg,
-            duration_s=inputs.duration_s,
-            estimated_s=each.estimated_s,
             distance_m=inputs.distance_m,
             co2e_mg=result.co2e_mg,
             cost=result.cost,
@@ -422,9 +465,25 @@ def _rows(
             factors=inputs.factors,
             created_at=now,
             expires_at=now + timedelta(seconds=quote_s),
+            items=_item_rows(request, each),
         )
         rows.append(row)
     return tuple(rows)
+
+
+def _item_rows(request: Request, found: _Candidate) -> list[QuoteItemRow]:
+    figured = zip(request.items, found.inputs.items, found.estimated_s, strict=True)
+    return [
+        QuoteItemRow(
+            position=position,
+            part_id=wanted.part.part_id,
+            copies=item.copies,
+            mass_mg=item.mass_mg,
+            duration_s=item.duration_s,
+            estimated_s=estimated_s,
+        )
+        for position, (wanted, item, estimated_s) in enumerate(figured)
+    ]
 
 
 def _queues_s(session: Session, printers: Sequence[UUID]) -> dict[UUID, int]:
@@ -433,10 +492,9 @@ def _queues_s(session: Session, printers: Sequence[UUID]) -> dict[UUID, int]:
     asked = (
         select(
             JobRow.printer_id,
-            func.sum(func.coalesce(JobRow.duration_s, QuoteRow.duration_s)),
+            func.sum(func.coalesce(JobRow.duration_s, QuoteItemRow.duration_s)),
         )
-        .join(OrderRow, OrderRow.id == JobRow.order_id)
-        .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .where(JobRow.printer_id.in_(printers), JobRow.state.in_(waiting))
         .group_by(JobRow.printer_id)
     )

@@ -36,7 +36,7 @@ from printers.slicer import (
 from router import jobs, rows
 from router.figures import plate_of
 from router.history import HUB, job_event
-from router.models import JobRow, OrderRow, QuoteRow, SliceRow
+from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, SliceRow
 from router.quote import Inputs, made_minor
 from router.states import Job, JobEvent
 
@@ -101,7 +101,7 @@ def _plate(session: Session, job_id: UUID) -> _Plate | None:
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .where(OrderRow.id == job.order_id)
     ).one()
-    mesh = designs.part(session, quote.part_id)[0].mesh
+    mesh = designs.part(session, job.item.part_id)[0].mesh
     if mesh.stl_sha256 is None:
         raise NotAllowed(f"the mesh of job {job_id} is not measured any more")
     return _Plate(
@@ -210,7 +210,7 @@ def ready(
     if job.state is not Job.ORDERED:
         return
     quote = job.order.quote
-    why = _dearer(quote, made) or _too_heavy(session, job, quote, made)
+    why = _dearer(quote, job.item, made) or _too_heavy(session, job, quote, made)
     job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
     job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
     job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
@@ -223,16 +223,16 @@ def ready(
     job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
 
 
-def _dearer(quote: QuoteRow, made: SliceRow) -> str:
+def _dearer(quote: QuoteRow, item: QuoteItemRow, made: SliceRow) -> str:
     """Why the slice is not worth the quoted price any more, in words; or nothing."""
     inputs = Inputs.from_json(quote.inputs)
-    quoted = made_minor(inputs, mass_mg=quote.mass_mg, duration_s=quote.duration_s)
+    quoted = made_minor(inputs, mass_mg=item.mass_mg, duration_s=item.duration_s)
     needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=made.duration_s)
     if needed * 100 <= quoted * (100 + MORE_PCT):
         return ""
     return (
         f"the slice needs {made.mass_mg / 1000:.1f} g and {made.duration_s // 60} min, quoted"
-        f" were {quote.mass_mg / 1000:.1f} g and {quote.duration_s // 60} min: material and"
+        f" were {item.mass_mg / 1000:.1f} g and {item.duration_s // 60} min: material and"
         f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer"
     )
 

@@ -13,7 +13,7 @@ from printers import queries
 from printers.models import AgentRow, Bed, PrinterRow, SpoolRow, WorkshopRow
 from printers.offer import STARTS, Duty
 from printers.quiet import ends, start_after
-from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.states import Job, Run
 
 PAUSED = "it takes no new work: its workshop paused it"
@@ -25,14 +25,14 @@ NO_JOB = "no job waits for it"
 MOST_TRIED = 50
 """Ready jobs that are looked at for one that may start before the next quiet hours."""
 
-LONGEST_WAITING = (JobRow.ready_at, JobRow.copy, JobRow.id)
+LONGEST_WAITING = (JobRow.ready_at, JobRow.number, JobRow.id)
 """The order of a printer's queue."""
 
 
 def makeable(printer_id: UUID) -> Select[JobRow]:
     """The printer's ready jobs for which enough of their material is loaded, in their order."""
     quoted, loaded = aliased(SpoolRow), aliased(SpoolRow)
-    needed_mg = func.coalesce(JobRow.mass_mg, QuoteRow.mass_mg)
+    needed_mg = func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg)
     enough: ColumnElement[bool] = (
         select(loaded.id)
         .where(
@@ -48,6 +48,7 @@ def makeable(printer_id: UUID) -> Select[JobRow]:
         select(JobRow)
         .join(OrderRow, OrderRow.id == JobRow.order_id)
         .join(QuoteRow, QuoteRow.id == OrderRow.quote_id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .join(quoted, quoted.id == QuoteRow.spool_id)
         .where(JobRow.printer_id == printer_id, JobRow.state == Job.READY, enough)
         .order_by(*LONGEST_WAITING)
@@ -105,10 +106,13 @@ def quiet_until(session: Session, printers: Collection[UUID], *, now: datetime) 
 def why_none(session: Session, printer_id: UUID) -> str:
     """Why a printer that could work has no `makeable` job, in words for its workshop."""
     waiting = session.execute(
-        select(SpoolRow.material, SpoolRow.colour, func.coalesce(JobRow.mass_mg, QuoteRow.mass_mg))
+        select(
+            SpoolRow.material, SpoolRow.colour, func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg)
+        )
         .join(QuoteRow, QuoteRow.spool_id == SpoolRow.id)
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .join(JobRow, JobRow.order_id == OrderRow.id)
+        .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .where(JobRow.printer_id == printer_id, JobRow.state == Job.READY)
         .order_by(*LONGEST_WAITING)
         .limit(1)

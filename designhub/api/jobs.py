@@ -1,6 +1,6 @@
 """Orders and jobs, and what people say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,6 +16,7 @@ from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Caller, Scope, needs, require
 from designhub.hub import Hub, this_hub
+from designs import queries as designs
 from printers import protocol
 from router import jobs, queries
 from router import provenance as provenances
@@ -28,10 +29,12 @@ bp = Blueprint("jobs_api", __name__, url_prefix="/api/v1")
 @describes("Accept a quote", takes=schema.OrderAsk, gives=schema.Order, status=201, who="account")
 @needs(Scope.ORDER)
 def order() -> ResponseReturnValue:
-    """One job for each copy; the price is reserved. Sending the same key again orders nothing."""
+    """One job for each copy of each part; the price is reserved. Sending the same key again orders
+    nothing."""
     asked = said(schema.OrderAsk)
     row = accept(this_hub(), quote_id=asked.quote, key=asked.key, maker_id=g.caller.id)
-    return shown.order(row).to_json(), 201
+    with this_hub().database.reading() as session:
+        return shown.order(row, _titles(session, [row])).to_json(), 201
 
 
 def accept(hub: Hub, *, quote_id: UUID, key: str, maker_id: UUID) -> OrderRow:
@@ -53,7 +56,8 @@ def orders() -> ResponseReturnValue:
     """The newest first."""
     with this_hub().database.reading() as session:
         rows = queries.orders_of(session, g.caller.id)
-        return schema.Orders(orders=[shown.order(row) for row in rows]).to_json()
+        titles = _titles(session, rows)
+        return schema.Orders(orders=[shown.order(row, titles) for row in rows]).to_json()
 
 
 @bp.get("/orders/<uuid:order_id>")
@@ -65,7 +69,12 @@ def show_order(order_id: UUID) -> ResponseReturnValue:
         row = queries.order_by_id(session, order_id)
         if row.maker_id != g.caller.id and not g.caller.operator:
             raise NotFound(f"there is no order {order_id}")
-        return shown.order(row).to_json()
+        return shown.order(row, _titles(session, [row])).to_json()
+
+
+def _titles(session: Session, rows: Sequence[OrderRow]) -> dict[int, tuple[str, str]]:
+    """Of the parts of some orders, by one statement."""
+    return designs.titles(session, {item.part_id for row in rows for item in row.quote.items})
 
 
 @bp.get("/jobs/<uuid:job_id>")

@@ -1,5 +1,6 @@
 """Asking for quotes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import Blueprint
@@ -14,12 +15,12 @@ from designhub.api.openapi import describes, said
 from designhub.auth import Caller, Scope, optional_caller, require
 from designhub.hub import Hub, this_hub
 from designs import queries as designs
-from designs.queries import PrintablePart
+from designs.models import VersionRow
 from printers.capability import Choices
 from printers.offer import Mode
 from router.globe import find_place
 from router.quote import Preset
-from router.quoting import Answer, Request, quotes_for
+from router.quoting import MOST_PARTS, Answer, Request, Wanted, quotes_for
 
 bp = Blueprint("quotes_api", __name__, url_prefix="/api/v1")
 
@@ -36,40 +37,39 @@ def ask() -> ResponseReturnValue:
 
 
 def answer(hub: Hub, asked: schema.QuoteAsk, caller: Caller | None) -> Answer:
-    """The answer to a maker's wish for the part that it names."""
-    owner, slash, name = asked.design.partition("/")
-    if not slash:
-        raise Invalid(f"design {asked.design!r} is not of the form owner/name")
-
+    """The answer to a maker's wish for the part or parts that it names."""
+    if asked.parts and (asked.part is not None or asked.copies != 1):
+        raise Invalid("say either `parts`, or one `part` and its `copies`")
+    if len(asked.parts) > MOST_PARTS:
+        raise Invalid(f"at most {MOST_PARTS} parts go into one question, not {len(asked.parts)}")
+    wanted = asked.parts or [schema.PartAsk(part=asked.part, copies=asked.copies)]
     with hub.database.reading() as session:
-        design = access.design(session, caller, owner=owner, name=name)
-        version = designs.version(session, design_id=design.id, name=asked.version)
-    return answer_for(hub, designs.printable(version, asked.part), asked, caller)
+        items = _named(session, asked, wanted, caller)
+    return answer_for(hub, items, asked, caller)
 
 
 def answer_for(
-    hub: Hub, part: PrintablePart, asked: schema.QuoteAsk, caller: Caller | None
+    hub: Hub, items: Sequence[Wanted], asked: schema.QuoteAsk, caller: Caller | None
 ) -> Answer:
-    """The same for a part that the caller may see; what `asked` says of the part is passed over."""
-    request = request_for(part, asked)
+    """The same for parts that the caller may see; what `asked` says of parts is passed over."""
+    request = request_for(items, asked)
     with hub.database.writing() as session:
         return _answer(session, hub, request, caller, keep=True)
 
 
 def look_for(
-    hub: Hub, part: PrintablePart, asked: schema.QuoteAsk, caller: Caller | None
+    hub: Hub, items: Sequence[Wanted], asked: schema.QuoteAsk, caller: Caller | None
 ) -> Answer:
     """The same without writing anything: its quotes have no id, and nothing is ordered by them."""
-    request = request_for(part, asked)
+    request = request_for(items, asked)
     with hub.database.reading() as session:
         return _answer(session, hub, request, caller, keep=False)
 
 
-def request_for(part: PrintablePart, asked: schema.QuoteAsk) -> Request:
+def request_for(items: Sequence[Wanted], asked: schema.QuoteAsk) -> Request:
     """A maker's wish as routing takes it. Raises Invalid, NotFound for an unknown place."""
     return Request(
-        part=part,
-        copies=asked.copies,
+        items=tuple(items),
         place=find_place(asked.place),
         place_said=asked.place.strip(),
         choices=Choices(
@@ -87,6 +87,35 @@ def request_for(part: PrintablePart, asked: schema.QuoteAsk) -> Request:
         max_distance_m=asked.max_distance_m,
         max_total_minor=asked.max_total_minor,
     )
+
+
+def _named(
+    session: Session,
+    asked: schema.QuoteAsk,
+    wanted: Sequence[schema.PartAsk],
+    caller: Caller | None,
+) -> list[Wanted]:
+    """The parts by their names; each version is read once, however many parts of it are named."""
+    versions: dict[tuple[str, str | None], VersionRow] = {}
+    found = []
+    for each in wanted:
+        of = each.design or asked.design
+        named = (of, each.version or (None if each.design else asked.version))
+        if named not in versions:
+            versions[named] = _version(session, *named, caller=caller)
+        part = designs.printable(versions[named], each.part)
+        found.append(Wanted(part=part, copies=each.copies))
+    return found
+
+
+def _version(
+    session: Session, address: str, name: str | None, *, caller: Caller | None
+) -> VersionRow:
+    owner, slash, slug = address.partition("/")
+    if not slash:
+        raise Invalid(f"design {address!r} is not of the form owner/name")
+    design = access.design(session, caller, owner=owner, name=slug)
+    return designs.version(session, design_id=design.id, name=name)
 
 
 def _answer(

@@ -175,8 +175,21 @@ class Versions(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartAsk(Message):
+    """One part of several, and how many copies of it."""
+
+    part: str | None = None
+    """Its name; needed when the version has several."""
+    copies: int = 1
+    design: str | None = None
+    """`owner/name`, where it is not the design of the question."""
+    version: str | None = None
+    """Of that design: tag, branch or commit; else that of the question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteAsk(Message):
-    """Who near a place would make this part?"""
+    """Who near a place would make this part, or all of these parts?"""
 
     design: str
     """`owner/name`"""
@@ -188,6 +201,8 @@ class QuoteAsk(Message):
     """Its name; needed when the version has several."""
     copies: int = 1
     """Each is a job of its own."""
+    parts: list[PartAsk] = field(default_factory=list)
+    """Instead of `part` and `copies`: several parts, all from one printer."""
     material: str = "PLA"
     colour: str | None = None
     layer_height_um: int = 200
@@ -239,19 +254,34 @@ class Where(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotePart(Message):
+    """One part of a quote; grams and seconds are of one copy."""
+
+    part: str
+    """Its title."""
+    copies: int
+    mass_mg: int
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quote(Message):
     """A binding answer of one printer, with every line, term and source."""
 
     id: UUID
     where: Where
     mode: str
+    parts: list[QuotePart]
     copies: int
+    """Of all parts together: as many jobs an order has."""
     material: str
     colour: str
     currency: str
     total_minor: int
     mass_mg: int
+    """Of all copies of all parts."""
     duration_s: int
+    """Of all prints."""
     great_circle_m: int
     circuity_per_mille: int
     distance_m: int
@@ -277,6 +307,8 @@ class WhyNot(Message):
     available: str
     unit: str
     who_can_fix: str
+    part: str = ""
+    """The title of the part it is about, where several were asked for and others may fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +372,8 @@ class Job(Message):
     id: UUID
     order: UUID
     copy: int
+    copies: int
+    """Of its part."""
     state: str
     reason: str
     design: str
@@ -365,8 +399,19 @@ class Job(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPart(Message):
+    """One part of an order and its jobs, one for each copy."""
+
+    design: str
+    """Its title."""
+    part: str
+    """Its title."""
+    jobs: list[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order(Message):
-    """An accepted quote and its jobs, one for each copy."""
+    """An accepted quote and its jobs, one for each copy of each part."""
 
     id: UUID
     quote: UUID
@@ -374,8 +419,12 @@ class Order(Message):
     currency: str
     total_minor: int
     copies: int
+    """Of all parts together."""
+    parts: list[OrderPart]
     jobs: list[UUID]
+    """Part by part."""
     states: list[str]
+    """Of the jobs, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """From rows to the API's messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -152,13 +152,22 @@ def quote(row: QuoteRow, offer: Offer) -> schema.Quote:
         id=row.id,
         where=where(offer),
         mode=inputs.mode,
+        parts=[
+            schema.QuotePart(
+                part=item.part,
+                copies=item.copies,
+                mass_mg=item.mass_mg,
+                duration_s=item.duration_s,
+            )
+            for item in inputs.items
+        ],
         copies=row.copies,
         material=inputs.material,
         colour=colour,
         currency=row.currency,
         total_minor=row.total_minor,
-        mass_mg=row.mass_mg,
-        duration_s=row.duration_s,
+        mass_mg=inputs.mass_mg,
+        duration_s=inputs.duration_s,
         great_circle_m=inputs.great_circle_m,
         circuity_per_mille=inputs.circuity_per_mille,
         distance_m=row.distance_m,
@@ -193,11 +202,15 @@ def why_not(reason: Reason) -> schema.WhyNot:
         available=reason.available,
         unit=reason.unit,
         who_can_fix=reason.who_can_fix.value,
+        part=reason.part,
     )
 
 
-def order(row: OrderRow) -> schema.Order:
-    """An order with the states of its jobs."""
+def order(row: OrderRow, titles: Mapping[int, tuple[str, str]]) -> schema.Order:
+    """An order with the states of its jobs.
+
+    titles : by part, of the design and of the part.
+    """
     return schema.Order(
         id=row.id,
         quote=row.quote_id,
@@ -205,6 +218,14 @@ def order(row: OrderRow) -> schema.Order:
         currency=row.quote.currency,
         total_minor=row.quote.total_minor,
         copies=row.quote.copies,
+        parts=[
+            schema.OrderPart(
+                design=titles[item.part_id][0],
+                part=titles[item.part_id][1],
+                jobs=[job.id for job in row.jobs if job.item_id == item.id],
+            )
+            for item in row.quote.items
+        ],
         jobs=[job.id for job in row.jobs],
         states=[job.state.value for job in row.jobs],
     )
@@ -217,6 +238,7 @@ def job(story: JobStory) -> schema.Job:
         id=row.id,
         order=row.order_id,
         copy=row.copy,
+        copies=row.item.copies,
         state=row.state.value,
         reason=row.reason,
         design=story.design_title,
@@ -225,8 +247,8 @@ def job(story: JobStory) -> schema.Job:
         where=where_row(story.printer),
         mode=quoted.inputs["mode"],
         distance_m=quoted.distance_m,
-        mass_mg=row.mass_mg or quoted.mass_mg,
-        duration_s=row.duration_s or quoted.duration_s,
+        mass_mg=row.mass_mg or row.item.mass_mg,
+        duration_s=row.duration_s or row.item.duration_s,
         co2e_mg=quoted.co2e_mg,
         currency=quoted.currency,
         total_minor=quoted.total_minor,

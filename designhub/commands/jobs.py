@@ -133,7 +133,7 @@ def _put(found: schema.Job, as_json: bool) -> None:
     if as_json:
         put_json(found)
         return
-    put(f"{found.design}: {found.part} ({found.commit[:10]}), copy {found.copy}")
+    put(f"{found.design}: {found.part} ({found.commit[:10]}), copy {found.copy} of {found.copies}")
     put(f"{line(found)}")
     put(
         f"{place(found.where)}, {words.distance(found.distance_m)} by {found.mode};"

@@ -20,7 +20,13 @@ PRESETS = ("balanced", "greenest", "soonest", "cheapest")
 WISHES = (
     click.option("--near", metavar="PLACE", help='"Seoul", "Ulm, DE" or "48.4,9.98".'),
     click.option("--version", help="A tag, branch or commit; the newest tag, else main."),
-    click.option("--part", help="Which part, where a design has several."),
+    click.option(
+        "--part",
+        "parts",
+        multiple=True,
+        metavar="PART[:COPIES]",
+        help="Which part, where a design has several; repeat it for several parts in one order.",
+    ),
     click.option("--copies", default=1, type=click.IntRange(1, 100), show_default=True),
     click.option("--material", default="PLA", show_default=True),
     click.option("--colour", help="Any, when left out."),
@@ -48,12 +54,14 @@ def wish(design: str, said: dict[str, Any]) -> schema.QuoteAsk:
     """The question that the options make. Raises UsageError without a place."""
     if not said["near"]:
         raise click.UsageError('say where you are: --near "Seoul", or latitude,longitude')
+    named = [_part(text, copies=said["copies"]) for text in said["parts"] or (None,)]
     return schema.QuoteAsk(
         design=design,
         place=said["near"],
         version=said["version"],
-        part=said["part"],
-        copies=said["copies"],
+        part=named[0].part if len(named) == 1 else None,
+        copies=named[0].copies if len(named) == 1 else 1,
+        parts=named if len(named) > 1 else [],
         material=said["material"],
         colour=said["colour"],
         layer_height_um=said["layer_um"],
@@ -69,17 +77,27 @@ def wish(design: str, said: dict[str, Any]) -> schema.QuoteAsk:
     )
 
 
+def _part(text: str | None, *, copies: int) -> schema.PartAsk:
+    """A part as it is said on the command line: `lid`, or `lid:2` for two of it."""
+    name, colon, number = (text or "").rpartition(":")
+    if colon and number.isascii() and number.isdigit() and len(number) < 4:
+        return schema.PartAsk(part=name, copies=int(number))
+    return schema.PartAsk(part=text, copies=copies)
+
+
 @click.command()
 @click.argument("design", metavar="OWNER/NAME")
 @wishes
 @hub_options
 @json_option
 def quote(api: HubApi, design: str, as_json: bool, **said: Any) -> None:
-    """Ask who near a place would make a part: the best offers first, and who could not, and why.
+    """Ask who near a place would make a part, or several: the best offers first, and who could
+    not, and why. Several parts are made by one printer and travel together.
 
     \b
     designhub quote ada/hook --near Seoul
     designhub quote ada/pump --part lid --near 48.4,9.98 --material PETG --prefer greenest
+    designhub quote ada/pump --part lid:2 --part body --near Ulm
     """
     found = api.ask(schema.Quotes, "POST", "/quotes", wish(design, said))
     if as_json:
@@ -133,8 +151,10 @@ def order(api: HubApi, what: str, key: str | None, as_json: bool, **said: Any) -
         put_json(made)
         return
     put(f"Ordered for {words.money(made.total_minor, made.currency)}.")
-    for job in made.jobs:
-        put(f"designhub job show {job} --watch")
+    for part in made.parts:
+        for copy, job in enumerate(part.jobs, start=1):
+            what = f"  # {part.part}, copy {copy} of {len(part.jobs)}" if made.jobs[1:] else ""
+            put(f"designhub job show {job} --watch{what}")
 
 
 def best_quote(api: HubApi, asked: schema.QuoteAsk) -> schema.Quote:
@@ -167,6 +187,7 @@ def _reason(each: schema.WhyNot) -> str:
             available=each.available,
             unit=each.unit,
             who_can_fix=Fixer(each.who_can_fix),
+            part=each.part,
         )
     except ValueError:  # of a newer hub
         return f"{each.axis}: needs {each.needed}, has {each.available} {each.unit}".strip()

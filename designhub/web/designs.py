@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from basis.errors import HubError
 from designhub import access
 from designhub.hub import Hub, base_url, this_hub
-from designhub.web import design_words
+from designhub.web import design_words, kit
 from designhub.web.design_words import ShownPart
+from designhub.web.kit import Offered
 from designhub.web.markdown import Place, rendered
 from designhub.web.session import viewer
 from designs import manifest, queries
 from designs.models import Analysis, DesignRow, RefRow, VersionRow, Visibility
+from router.quoting import MOST_COPIES
 
 bp = Blueprint("designs", __name__)
 
@@ -68,6 +70,9 @@ def show(owner: str, slug: str) -> ResponseReturnValue:
         parts=parts,
         pictured=[part for part in parts if part.row.mesh.picture_sha256],
         ready=[part for part in parts if part.ready],
+        all_parts=kit.address([part.row.id for part in parts if part.ready]),
+        kit=[Offered(row=each.row, design=design, copies=1) for each in parts if each.ready],
+        most_copies=MOST_COPIES,
         readme=_readme(hub, design, version, f"/{owner}/{slug}") if version else None,
         design_words=design_words,
         card=_card(design, owner, version, parts),

@@ -171,6 +171,13 @@ def job_state(job: Job, run: Run | None) -> str:
     return str(JOBS[job])
 
 
+def of_part(part: str, *, copy: int, copies: int) -> str:
+    """Which job of an order of several parts it is."""
+    if copies == 1:
+        return part
+    return _("%(part)s, copy %(n)s of %(all)s", part=part, n=copy, all=copies)
+
+
 def moves(job: Job, run: Run | None) -> bool:
     """Whether a page of this job will soon be out of date, and nobody has to type on it."""
     if job is Job.ASSIGNED:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from basis import clock
 from basis.errors import HubError, Invalid, NotFound, TooMany
+from commons.settlement import total
 from designhub import access
 from designhub.api import schema
 from designhub.api.jobs import VERBS, fail, say, signed_run
@@ -27,6 +28,7 @@ from printers.offer import COLLECTED, Mode
 from printers.protocol import Signed
 from printers.provenance import Provenance, read
 from router import provenance, queries, talking
+from router.bookkeeping import lines_of_jobs
 from router.history import ENDED_JOBS
 from router.models import RunRow
 from router.queries import JobStory
@@ -170,7 +172,8 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         causes=printer_words.CAUSES,
         names=names,
         picture=f"/parts/{story.part_id}.png" if story.part_id in pictured else None,
-        again=wish.address(story.part_id),
+        again=wish.address,
+        share_minor=total(lines_of_jobs(story.quote)[job.number - 1]),
         actor=lambda actor: _actor(actor, story, g.caller),
         live=job.state not in ENDED_JOBS,
         refresh_s=_refresh_s(moves(job.state, state)),

@@ -1,10 +1,11 @@
-"""Making a part near somebody: a form, and what the workshops answer, best first.
+"""Making parts near somebody: a form, and what the workshops answer, best first.
 
 The question stands in the address, so it can be kept, sent to a friend and gone back to; asking
 writes nothing. The quote that somebody chooses is made binding then, for them.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,12 +22,11 @@ from designhub import access
 from designhub.api.quotes import look_for, request_for
 from designhub.errors import status_of
 from designhub.hub import this_hub
-from designhub.web import quote_words
+from designhub.web import kit, quote_words
+from designhub.web.kit import Kit, Named
 from designhub.web.quote_words import Bar, Source
 from designhub.web.session import viewer
-from designhub.web.wish import LOCAL, NUMBERS, Wish
-from designs.models import DesignRow, PartRow, VersionRow
-from designs.queries import printable_part, siblings
+from designhub.web.wish import LOCAL, NUMBERS, Wish, copies_of, due_at
 from printers.offer import Mode, Offer
 from printers.queries import loaded
 from router.globe import find_place, suggest
@@ -37,19 +37,13 @@ from router.quoting import MOST_COPIES, Answer, quote_at
 
 bp = Blueprint("make", __name__)
 
+MOST_STANDING = 12
+
+READABLE = frozenset(str(number) for number in range(MOST_COPIES + 1))
+"""What a field for copies may say."""
+
 SUGGESTED_S = 86_400
 """How long a browser may keep suggestions of places."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """What the page shows of the part."""
-
-    row: PartRow
-    version: VersionRow
-    design: DesignRow
-    owner: str
-    parts: list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,36 +71,60 @@ class _Standing:
 
 @bp.get("/make/<int:part_id>")
 def ask(part_id: int) -> ResponseReturnValue:
-    """The form; with a place in the address, also the answer."""
-    part, given = _part(part_id), request.args
-    if not given.get("place", "").strip():
-        return _page(part, _remembered(given))
-    try:
-        wish = Wish.read(given)
-        found = look_for(this_hub(), printable_part(part.row, part.version), wish.asked(), viewer())
-    except HubError as exc:
-        return _page(part, given, fault=exc)
-    if session.get("place") != wish.place:
-        session["place"] = wish.place
-    return _page(part, given, wish=wish, found=found)
+    """The form for one part; with a place in the address, also the answer."""
+    return _ask(part_id)
+
+
+@bp.get("/make")
+def ask_for_several() -> ResponseReturnValue:
+    """The same for several parts, all from one workshop."""
+    return _ask(None)
 
 
 @bp.post("/make/<int:part_id>")
 def choose(part_id: int) -> ResponseReturnValue:
     """Make one workshop's answer binding, then show it."""
-    part, given = _part(part_id), request.form
+    return _choose(part_id)
+
+
+@bp.post("/make")
+def choose_for_several() -> ResponseReturnValue:
+    """The same for several parts."""
+    return _choose(None)
+
+
+def _ask(part_id: int | None) -> ResponseReturnValue:
+    given = request.args
+    made = _kit(given, part_id)
+    if not given.get("place", "").strip():
+        return _page(made, _remembered(given), part_id)
     try:
-        quote_id = bind(part.row, part.version, Wish.read(given), _printer(given), _mode(given))
+        wish = Wish.read(given, part_id=part_id)
+        items = kit.wanted(made.named, wish.items)
+        found = look_for(this_hub(), items, wish.asked(), viewer())
     except HubError as exc:
-        return _page(part, given, fault=exc)
+        return _page(made, given, part_id, fault=exc)
+    if session.get("place") != wish.place:
+        session["place"] = wish.place
+    return _page(made, given, part_id, wish=wish, found=found)
+
+
+def _choose(part_id: int | None) -> ResponseReturnValue:
+    given = request.form
+    made = _kit(given, part_id)
+    try:
+        wish = Wish.read(given, part_id=part_id)
+        quote_id = bind(made.named, wish, _printer(given), _mode(given))
+    except HubError as exc:
+        return _page(made, given, part_id, fault=exc)
     return redirect(f"/quotes/{quote_id}", 303)
 
 
-def bind(part: PartRow, version: VersionRow, wish: Wish, printer_id: UUID, mode: Mode) -> UUID:
+def bind(named: Collection[Named], wish: Wish, printer_id: UUID, mode: Mode) -> UUID:
     """A binding quote of one printer for the viewer. Raises NotAllowed when it cannot any more."""
     hub, caller = this_hub(), viewer()
     wanted = replace(
-        request_for(printable_part(part, version), wish.asked()), modes=frozenset({mode})
+        request_for(kit.wanted(named, wish.items), wish.asked()), modes=frozenset({mode})
     )
     with hub.database.writing() as database:
         row = quote_at(
@@ -131,12 +149,12 @@ def places() -> ResponseReturnValue:
     return options, {"Cache-Control": f"public, max-age={SUGGESTED_S}"}
 
 
-def _part(part_id: int) -> _Part:
+def _kit(given: MultiDict[str, str], part_id: int | None) -> Kit:
+    """What the page shows of the parts; a number that cannot be read is told with the form."""
+    said = copies_of(given, part_id=part_id)
+    copies = {part: int(text) if text in READABLE else 0 for part, text in said.items()}
     with this_hub().database.reading() as database:
-        row, version, design = access.part(database, viewer(), part_id)
-        owner = access.names_of(database, {design.owner_id})[design.owner_id]
-        parts = siblings(database, version.id)
-    return _Part(row=row, version=version, design=design, owner=owner, parts=parts)
+        return kit.read(database, viewer(), copies)
 
 
 def _remembered(given: MultiDict[str, str]) -> MultiDict[str, str]:
@@ -161,8 +179,9 @@ def _mode(given: MultiDict[str, str]) -> Mode:
 
 
 def _page(
-    part: _Part,
+    made: Kit,
     filled: MultiDict[str, str],
+    part_id: int | None,
     *,
     wish: Wish | None = None,
     found: Answer | None = None,
@@ -173,11 +192,11 @@ def _page(
     due = wish.due() if wish else None
     page = render_template(
         "make.html",
-        part=part,
-        part_links=[
-            (number, name, wish.address(number) if wish else f"/make/{number}")
-            for number, name in part.parts
-        ],
+        kit=made,
+        single=made.named[0][0] if part_id is not None else None,
+        links=_links(made, wish),
+        all_parts=_everything(made),
+        path=request.path,
         filled=filled,
         chosen_modes=filled.getlist("modes"),
         deadline=_local(filled),
@@ -201,6 +220,25 @@ def _page(
     return page, 200 if fault is None else status_of(fault)
 
 
+def _links(made: Kit, wish: Wish | None) -> list[tuple[int, str, str]]:
+    """The other parts of the version, each to be asked for alone with the same wish."""
+    return [
+        (
+            each.row.id,
+            each.row.name,
+            replace(wish, items=((each.row.id, wish.items[0][1]),)).address
+            if wish
+            else f"/make/{each.row.id}",
+        )
+        for each in made.offered
+    ]
+
+
+def _everything(made: Kit) -> str:
+    """Where all parts of the version are asked for together."""
+    return kit.address([each.row.id for each in made.offered])
+
+
 def _kinds(found: Answer | None) -> list[tuple[str, str]]:
     """What is loaded: at the printers that answered, or without an answer anywhere."""
     if found is None:
@@ -219,18 +257,17 @@ def _options(there: list[str], chosen: str | None) -> list[str]:
 
 def _usual(filled: MultiDict[str, str]) -> bool:
     """Whether nothing is asked of the slicer that an empty form does not mean."""
-    numbers = {name: usual for name, usual in NUMBERS.items() if name != "copies"}
-    said = {name: filled.get(name, "") for name in numbers}
     return "supports" not in filled and all(
-        text in ("", str(numbers[name])) for name, text in said.items()
+        filled.get(name, "") in ("", str(usual)) for name, usual in NUMBERS.items()
     )
 
 
 def _local(filled: MultiDict[str, str]) -> str:
     """The deadline as the field takes it: without a zone, by the clock of the place."""
-    text = filled.get("deadline", "")
+    text = filled.get("deadline", "").strip()
     try:
-        due, place = Wish.read(filled).due(), find_place(filled.get("place", ""))
+        place = find_place(filled.get("place", ""))
+        due = due_at(text, place=place)
     except HubError:
         return text
     return due.astimezone(ZoneInfo(place.time_zone)).strftime(LOCAL) if due else ""
@@ -253,14 +290,14 @@ def _shown(row: QuoteRow, found: Answer, *, now: datetime) -> ShownQuote:
 
 def _standing(found: Answer) -> list[_Standing]:
     """What stands in the way, the most frequent first."""
-    counts: Counter[Axis] = Counter()
+    counts: Counter[tuple[Axis, str]] = Counter()
     for each in (*found.near_misses, *found.refusals):
-        counts.update({reason.axis for reason in each.reasons})
+        counts.update({(reason.axis, reason.part) for reason in each.reasons})
     return [
         _Standing(
             printers=number,
-            what=str(quote_words.STANDING[axis]),
-            advice=str(quote_words.TO_CHANGE.get(axis, "")),
+            what=quote_words.standing(axis, part=part),
+            advice=quote_words.advice(axis, part=part),
         )
-        for axis, number in counts.most_common()
+        for (axis, part), number in counts.most_common(MOST_STANDING)
     ]

@@ -9,16 +9,20 @@ from flask.typing import ResponseReturnValue
 
 from basis import clock
 from basis.errors import Invalid, NotFound
-from commons.settlement import per_copy, total
+from commons.settlement import total
 from designhub.api.jobs import accept, say
 from designhub.hub import this_hub
+from designhub.language import _
+from designhub.web import job_words
 from designhub.web.job_words import moves
+from designhub.web.kit import called
 from designhub.web.quotes import anew
 from designhub.web.session import signed_in
 from designhub.web.wish import Wish
 from designs import queries as designs
 from printers import queries as printers
 from router import queries
+from router.bookkeeping import lines_of_jobs
 from router.history import ENDED_JOBS
 from router.jobs import NotEnoughLeft, QuoteOver
 from router.models import JobRow, OrderRow, RunRow
@@ -45,8 +49,13 @@ class _Shown:
     """One order in a list."""
 
     row: OrderRow
+    title: str
     design: str
-    part: str
+    """Of its first part."""
+    several: bool
+    """Whether it is of more than one part."""
+    names: dict[UUID, str]
+    """Of its parts, by item."""
     picture: str | None
     open: bool
     made: int
@@ -56,6 +65,15 @@ class _Shown:
     def ppm(self) -> int:
         """How much of it is made, in millionths."""
         return 1_000_000 * self.made // max(1, self.wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """One part of an order with its jobs."""
+
+    name: str
+    picture: str | None
+    jobs: list[JobRow]
 
 
 @bp.post("/orders")
@@ -80,14 +98,16 @@ def orders() -> ResponseReturnValue:
     """What the viewer ordered: what is still open first, then the newest."""
     with this_hub().database.reading() as database:
         rows = queries.orders_of(database, g.caller.id, most=MOST_ORDERS)
-        parts = {row.quote.part_id for row in rows}
+        parts = {item.part_id for row in rows for item in row.quote.items}
         titles = designs.titles(database, parts)
         pictured = designs.pictured(database, parts, reader_id=g.caller.id)
         assigned = [j.id for row in rows for j in row.jobs if j.state is Job.ASSIGNED]
         runs = queries.open_runs(database, assigned)
     shown = [_shown(row, titles, pictured) for row in rows]
     shown.sort(key=lambda each: not each.open)  # stable: the newest first in each half
-    return render_template("orders.html", orders=shown, runs=runs, more=len(rows) == MOST_ORDERS)
+    return render_template(
+        "orders.html", orders=shown, label=label, runs=runs, more=len(rows) == MOST_ORDERS
+    )
 
 
 @bp.get("/orders/<uuid:order_id>")
@@ -96,27 +116,29 @@ def show(order_id: UUID) -> ResponseReturnValue:
     """One order: its jobs, what it costs and what of it is owed, and all that happened."""
     with this_hub().database.reading() as database:
         row = _own(queries.order_by_id(database, order_id))
-        part_id, ids = row.quote.part_id, [job.id for job in row.jobs]
-        titles = designs.titles(database, {part_id})
-        pictured = designs.pictured(database, {part_id}, reader_id=g.caller.id)
+        parts, ids = {item.part_id for item in row.quote.items}, [job.id for job in row.jobs]
+        titles = designs.titles(database, parts)
+        pictured = designs.pictured(database, parts, reader_id=g.caller.id)
         runs = queries.open_runs(database, ids)
         history = queries.history_of(database, ids, most=MOST_LINES)
         printer = printers.printer(database, row.quote.printer_id)
     moving = any(moves(job.state, _state(runs, job)) for job in row.jobs)
     wish = Wish.of_quote(row.quote, place=str(session.get("place", "")))
+    shown = _shown(row, titles, pictured)
     return render_template(
         "order.html",
         order=row,
-        shown=_shown(row, titles, pictured),
+        shown=shown,
+        groups=_groups(row, shown, pictured),
         runs=runs,
-        copies={job.id: job.copy for job in row.jobs},
+        labels={job.id: label(job, shown) for job in row.jobs},
         history=[each for each in history if each.what != MESSAGE],
         printer=printer,
         inputs=Inputs.from_json(row.quote.inputs),
         owed_minor=_minor(row, MADE),
         paid_minor=_minor(row, {Job.DONE}),
         stoppable=[job for job in row.jobs if job.state in STOPPABLE],
-        again=wish.address(part_id),
+        again=wish.address,
         live=any(job.state not in ENDED_JOBS for job in row.jobs),
         refresh_s=REFRESH_S if moving and "still" not in request.args else None,
         now=clock.now(),
@@ -126,13 +148,31 @@ def show(order_id: UUID) -> ResponseReturnValue:
 @bp.post("/orders/<uuid:order_id>/cancel")
 @signed_in
 def cancel(order_id: UUID) -> ResponseReturnValue:
-    """End every copy that is not with its printer yet, in one go."""
+    """End every job that is not with its printer yet, in one go."""
     with this_hub().database.writing() as database:
         row = _own(queries.order_by_id(database, order_id))
         for job in row.jobs:
             if job.state in STOPPABLE:
                 say(database, g.caller, job.id, "cancel")
     return redirect(f"/orders/{order_id}", 303)
+
+
+def label(job: JobRow, shown: _Shown) -> str:
+    """Which job of an order it is: of one part its copy, of several the part too."""
+    if not shown.several:
+        return _("Copy %(n)s", n=job.copy)
+    return job_words.of_part(shown.names[job.item_id], copy=job.copy, copies=job.item.copies)
+
+
+def _groups(row: OrderRow, shown: _Shown, pictured: frozenset[int]) -> list[_Group]:
+    return [
+        _Group(
+            name=shown.names[item.id],
+            picture=f"/parts/{item.part_id}.png" if item.part_id in pictured else None,
+            jobs=[job for job in row.jobs if job.item_id == item.id],
+        )
+        for item in row.quote.items
+    ]
 
 
 def _own(row: OrderRow) -> OrderRow:
@@ -148,13 +188,17 @@ def _state(runs: dict[UUID, RunRow], job: JobRow) -> Run | None:
 
 
 def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozenset[int]) -> _Shown:
-    design, part = titles[row.quote.part_id]
+    items = row.quote.items
+    of_parts = [titles[item.part_id] for item in items]
+    picture = next((item.part_id for item in items if item.part_id in pictured), None)
     wanted = [job for job in row.jobs if job.state not in (Job.CANCELLED, Job.UNROUTABLE)]
     return _Shown(
         row=row,
-        design=design,
-        part=part,
-        picture=f"/parts/{row.quote.part_id}.png" if row.quote.part_id in pictured else None,
+        title=called(of_parts),
+        design=of_parts[0][0],
+        several=len(items) > 1,
+        names={item.id: part for item, (_design, part) in zip(items, of_parts, strict=True)},
+        picture=f"/parts/{picture}.png" if picture is not None else None,
         open=any(job.state not in ENDED_JOBS for job in row.jobs),
         made=sum(job.state in MADE for job in wanted),
         wanted=len(wanted),
@@ -162,7 +206,6 @@ def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozense
 
 
 def _minor(row: OrderRow, states: Collection[Job]) -> int:
-    """What the copies in some states cost, as the open book divides the price."""
-    lines = [(line["label"], line["amount_minor"]) for line in row.quote.lines]
-    each = per_copy(lines, copies=row.quote.copies)
-    return sum(total(each[job.copy - 1]) for job in row.jobs if job.state in states)
+    """What the jobs in some states cost, as the open book divides the price."""
+    lines = lines_of_jobs(row.quote)
+    return sum(total(lines[job.number - 1]) for job in row.jobs if job.state in states)

@@ -1,7 +1,7 @@
 """Quotes in words for people: why a printer cannot, why a quote stands where it stands. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -165,7 +165,7 @@ class Source:
 
 def reason(why: Reason, *, currency: str) -> str:
     """Why a printer cannot, and who could change it."""
-    who = str(FIXERS[why.who_can_fix])
+    who = _("you can leave it out") if why.part else str(FIXERS[why.who_can_fix])
     return _("%(reason)s (%(who)s)", reason=plain_reason(why, currency=currency), who=who)
 
 
@@ -179,7 +179,21 @@ def plain_reason(why: Reason, *, currency: str) -> str:
         needed = _("at most %(amount)s", amount=_money(limit, currency))
         available = _money(available, currency)
     text = str(AXES[why.axis.value])
-    return text % {"needed": needed or _("any"), "available": available or _("nothing")}
+    said = text % {"needed": needed or _("any"), "available": available or _("nothing")}
+    return _("%(part)s: %(reason)s", part=why.part, reason=said) if why.part else said
+
+
+def standing(axis: Axis, *, part: str) -> str:
+    """What stands in the way, of many printers; of one part where several are asked for."""
+    said = str(STANDING[axis])
+    return _("%(part)s: %(reason)s", part=part, reason=said) if part else said
+
+
+def advice(axis: Axis, *, part: str) -> str:
+    """What a maker can do about it, or nothing."""
+    if part:
+        return _("Leave this part out here, and order it on its own.")
+    return str(TO_CHANGE.get(axis, ""))
 
 
 def term(name: str, value: int, unit: str, *, currency: str) -> str:
@@ -231,6 +245,8 @@ def lines(row: "QuoteRow") -> list[PriceLine]:
     """The lines of a price with where each comes from."""
     inputs = Inputs.from_json(row.inputs)
     told = {
+        "material": mass_sources(inputs),
+        "machine time": duration_sources(inputs),
         "carriage": _(
             "%(distance)s by road, the workshop's price",
             distance=words.distance(inputs.distance_m),
@@ -248,6 +264,22 @@ def lines(row: "QuoteRow") -> list[PriceLine]:
         )
         for line in row.lines
     ]
+
+
+def mass_sources(inputs: Inputs) -> str:
+    """Where the grams come from: once, where it is the same for all parts."""
+    return _sources([(each.part, each.mass_source) for each in inputs.items])
+
+
+def duration_sources(inputs: Inputs) -> str:
+    """Where the minutes come from."""
+    return _sources([(each.part, each.duration_source) for each in inputs.items])
+
+
+def _sources(of_parts: Sequence[tuple[str, str]]) -> str:
+    if len({source for _part, source in of_parts}) == 1:
+        return said(of_parts[0][1])
+    return "; ".join(f"{part}: {said(source)}" for part, source in of_parts)
 
 
 def said(source: str) -> str:

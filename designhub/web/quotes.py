@@ -11,17 +11,17 @@ from basis import clock
 from basis.errors import HubError
 from designhub import access
 from designhub.hub import this_hub
-from designhub.web import quote_words
+from designhub.web import kit, quote_words
+from designhub.web.kit import Named
 from designhub.web.make import bind
 from designhub.web.quote_words import Bar, Source
 from designhub.web.session import sign_in_address, viewer
 from designhub.web.wish import Wish
-from designs.models import DesignRow, PartRow, VersionRow
 from printers import queries as printers
 from printers.models import PrinterRow
 from printers.offer import COLLECTED, Mode
 from router import queries
-from router.models import QuoteRow
+from router.models import QuoteItemRow, QuoteRow
 from router.quote import Inputs, eta_s
 
 bp = Blueprint("quotes", __name__)
@@ -33,11 +33,24 @@ class _Read:
 
     row: QuoteRow
     inputs: Inputs
-    part: PartRow
-    version: VersionRow
-    design: DesignRow
+    named: tuple[Named, ...]
     printer: PrinterRow
     order: UUID | None
+
+    @property
+    def title(self) -> str:
+        """What is ordered."""
+        return kit.title_of([(part, design) for part, _version, design in self.named])
+
+    @property
+    def parts(self) -> list[tuple[Named, QuoteItemRow]]:
+        """Each part with its copies."""
+        return list(zip(self.named, self.row.items, strict=True))
+
+    @property
+    def versions(self) -> list[tuple[str, str]]:
+        """Commit and licence of each version that parts are of, once."""
+        return list(dict.fromkeys((each.commit, each.licence) for _, each, _ in self.named))
 
     @property
     def bars(self) -> list[Bar]:
@@ -87,9 +100,9 @@ def anew(quote_id: UUID) -> str:
     read = _read(quote_id)
     wish, row = _wish(read.row), read.row
     try:
-        made = bind(read.part, read.version, wish, row.printer_id, Mode(read.inputs.mode))
+        made = bind(read.named, wish, row.printer_id, Mode(read.inputs.mode))
     except HubError:  # it cannot any more, or nobody knows where: the page of the wish says why
-        return wish.address(row.part_id)
+        return wish.address
     return f"/quotes/{made}?instead"
 
 
@@ -101,15 +114,13 @@ def _read(quote_id: UUID) -> _Read:
     caller = viewer()
     with this_hub().database.reading() as database:
         row = queries.quote(database, quote_id, maker_id=access.reader(caller))
-        part, version, design = access.part(database, caller, row.part_id)
+        found = access.parts(database, caller, [item.part_id for item in row.items])
         printer = printers.printer(database, row.printer_id)
         order = queries.ordered_by(database, quote_id, maker_id=access.reader(caller))
     return _Read(
         row=row,
         inputs=Inputs.from_json(row.inputs),
-        part=part,
-        version=version,
-        design=design,
+        named=tuple(found[item.part_id] for item in row.items),
         printer=printer,
         order=order,
     )

@@ -30,7 +30,7 @@ from printers.quiet import Quiet
 from router import care
 from router.emissions import factors
 from router.globe import find_place
-from router.quote import Inputs, Line, Preset, quote
+from router.quote import Inputs, Item, Line, Preset, quote
 
 bp = Blueprint("workshop_forms", __name__)
 
@@ -142,11 +142,15 @@ def _example_lines(currency: str, prices: Prices) -> tuple[Line, ...]:
     """What 50 g in two hours would cost, fetched: by the very function that prices quotes."""
     said = request.form.get("per_kg", "") or FIRST["per_kg"]
     inputs = Inputs(
-        copies=1,
-        mass_mg=EXAMPLE_MG,
-        mass_source="",
-        duration_s=EXAMPLE_S,
-        duration_source="",
+        items=(
+            Item(
+                copies=1,
+                mass_mg=EXAMPLE_MG,
+                mass_source="",
+                duration_s=EXAMPLE_S,
+                duration_source="",
+            ),
+        ),
         material="PLA",
         material_per_kg_minor=words.minor(said, currency, name="price of a kilogram"),
         prices=prices,

@@ -221,7 +221,7 @@ class Model:
                 return fact, False
             self.state[job] = "void"
             return fact, True
-        lines = settlement.per_copy(LINES, copies=2)[copy]
+        lines = settlement.per_job(LINES, weights=[1, 1])[copy]
         undo = settlement.shares(lines, workshop_id=1, design_id=88)
         fact = voided(name, order, copy=copy, passed_shares=undo)
         if state != "passed":

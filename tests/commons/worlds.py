@@ -59,7 +59,7 @@ def ordered(order: object = 1, *, jobs: int = 2, **changes: Any) -> Fact:
 
 def shares(copy: int = 0, *, jobs: int = 2) -> tuple[settlement.Share, ...]:
     """Who gets what of one copy of that order."""
-    lines = settlement.per_copy(LINES, copies=jobs)[copy]
+    lines = settlement.per_job(LINES, weights=[1] * jobs)[copy]
     return settlement.shares(lines, workshop_id=1, design_id=88)
 
 

@@ -272,6 +272,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "version": "{commit}",
         "part": "part",
         "copies": 1,
+        "parts": [],
         "material": "PLA",
         "colour": "black",
         "layer_height_um": 200,

@@ -72,7 +72,7 @@ def test_without_quiet_hours_everything_may_start() -> None:
     for none in (None, Quiet(), Quiet(must_be_over=True)):
         assert ends(none, BERLIN, moment) is None
         assert start_after(none, BERLIN, moment, duration_s=10**7) == moment
-        assert delay_s(none, BERLIN, moment, duration_s=10**7, copies=100, between_s=0) == 0
+        assert delay_s(none, BERLIN, moment, durations_s=[10**7] * 100, between_s=0) == 0
     assert said({"mon": " "}, must_be_over=True) is None
 
 
@@ -99,10 +99,10 @@ def test_a_time_that_there_is_twice_or_never_makes_the_quiet_longer_not_shorter(
 def test_copies_wait_one_after_the_other() -> None:
     # 3 h each, two hours between: 12–15, 17–20, then the third must wait for the morning.
     strict, noon = night(must_be_over=True), at("2026-05-04 12:00")
-    assert delay_s(strict, BERLIN, noon, duration_s=3 * H, copies=2, between_s=2 * H) == 0
-    waited = delay_s(strict, BERLIN, noon, duration_s=3 * H, copies=3, between_s=2 * H)
+    assert delay_s(strict, BERLIN, noon, durations_s=[3 * H] * 2, between_s=2 * H) == 0
+    waited = delay_s(strict, BERLIN, noon, durations_s=[3 * H] * 3, between_s=2 * H)
     assert waited == 9 * H
-    assert delay_s(strict, BERLIN, noon, duration_s=16 * H, copies=1, between_s=0) is None
+    assert delay_s(strict, BERLIN, noon, durations_s=[16 * H], between_s=0) is None
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def order_by(session: Session, quote: QuoteRow, *, maker: UUID, now: datetime) -
         now=now,
     )
     for job in made.jobs:
-        slicing.ready(session, job.id, b.slice_row(quote, key=str(job.id)), now=now)
+        slicing.ready(session, job.id, b.slice_row(job.item, key=str(job.id)), now=now)
 
 
 class Workshop(RuleBasedStateMachine):

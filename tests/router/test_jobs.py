@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,7 +20,7 @@ from printers.offer import Duty, Mode
 from printers.protocol import ReportEvent, Word
 from router import jobs, lease, slicing
 from router.jobs import NotEnoughLeft, QuoteOver
-from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
+from router.models import HappeningRow, JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.states import Job, Run
 from tests.support import builders as b
 from tests.support.builders import NOW, Shop, later
@@ -32,7 +33,7 @@ def world(database: Database) -> Shop:
     return b.shop(database)
 
 
-def quoted(session: Session, world: Shop, **wish: object) -> QuoteRow:
+def quoted(session: Session, world: Shop, **wish: Any) -> QuoteRow:
     return b.ask(session, b.request(world.part, **wish), maker=world.maker).quotes[0]
 
 
@@ -91,7 +92,7 @@ def test_an_order_makes_a_job_for_each_copy_and_reserves(database: Database, wor
         made = order(session, world, quote)
         assert [job.copy for job in made.jobs] == [1, 2, 3]
         assert {job.state for job in made.jobs} == {Job.ORDERED}
-        assert jobs.reserved_mg(session) == {world.spool: 3 * quote.mass_mg}
+        assert jobs.reserved_mg(session) == {world.spool: quote.mass_mg}
         assert set(slicing.due(session)) == {job.id for job in made.jobs}
     check_book(database)
 
@@ -405,8 +406,8 @@ def test_the_bed_is_cleared_by_a_person_once_nothing_may_move(
 def test_a_dearer_job_waits_until_somebody_agrees(database: Database, world: Shop) -> None:
     (job_id,) = b.ordered(database, world, ready=False)
     with database.writing() as session:
-        quote = session.scalars(select(QuoteRow)).one()
-        made = b.slice_row(quote, key="a", duration_s=quote.duration_s * 2)
+        item = session.scalars(select(QuoteItemRow)).one()
+        made = b.slice_row(item, key="a", duration_s=item.duration_s * 2)
         slicing.ready(session, job_id, made, now=NOW)
         job = jobs.get(session, job_id)
         assert job.state is Job.ASKED
@@ -425,10 +426,10 @@ def test_a_fifth_more_is_the_limit(
     """Of material and machine time together; here of machine time alone, in round figures."""
     (job_id,) = b.ordered(database, world, ready=False)
     with database.writing() as session:
-        quote = session.scalars(select(QuoteRow)).one()
-        quote.mass_mg, quote.duration_s = 0, 180_000  # 100.00 at 2.00 an hour
+        item = session.scalars(select(QuoteItemRow)).one()
+        item.mass_mg, item.duration_s = 0, 180_000  # 100.00 at 2.00 an hour
         session.flush()
-        made = b.slice_row(quote, key="a", duration_s=1_800 * (100 + more_pct))
+        made = b.slice_row(item, key="a", duration_s=1_800 * (100 + more_pct))
         slicing.ready(session, job_id, made, now=NOW)
         assert jobs.get(session, job_id).state is state
 
@@ -438,10 +439,10 @@ def test_a_slice_needs_what_the_spool_has_not_left(database: Database) -> None:
     world = b.shop(database, left_mg=8_300)
     first, second = b.ordered(database, world, copies=2, ready=False)
     with database.writing() as session:
-        quote = session.scalars(select(QuoteRow)).one()
-        heavier = b.slice_row(quote, key="a", mass_mg=quote.mass_mg + 300)
+        item = session.scalars(select(QuoteItemRow)).one()
+        heavier = b.slice_row(item, key="a", mass_mg=item.mass_mg + 300)
         slicing.ready(session, first, heavier, now=NOW)
-        slicing.ready(session, second, b.slice_row(quote, key="b"), now=NOW)
+        slicing.ready(session, second, b.slice_row(item, key="b"), now=NOW)
         job = jobs.get(session, first)
         assert job.state is Job.ASKED
         assert "0.3 g more than was reserved" in job.reason

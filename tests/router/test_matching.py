@@ -8,7 +8,7 @@ import pytest
 
 from printers.capability import MATERIALS
 from router.matching import Axis, Fixer, Reason, is_near_miss, spool_for, why_not
-from tests.router.worlds import PROFILE, SPOOL, need, offer
+from tests.router.worlds import PROFILE, SPOOL, body, need, offer
 from tests.support.builders import NOW
 
 
@@ -34,18 +34,18 @@ def test_what_fits_has_no_reason_against_it() -> None:
         # 250 mm less 3 mm on either side; the depth of 204 mm holds the other way round.
         (
             Axis.WIDTH,
-            {"wants": {"size_x_um": 244_000, "size_y_um": 204_000}},
-            {"wants": {"size_x_um": 244_001, "size_y_um": 204_000}},
+            {"wants": {"bodies": (body(size_x_um=244_000, size_y_um=204_000),)}},
+            {"wants": {"bodies": (body(size_x_um=244_001, size_y_um=204_000),)}},
         ),
         (
             Axis.WIDTH,
-            {"wants": {"size_x_um": 204_000, "size_y_um": 244_000}},  # turned by 90°
-            {"wants": {"size_x_um": 204_001, "size_y_um": 244_000}},
+            {"wants": {"bodies": (body(size_x_um=204_000, size_y_um=244_000),)}},  # turned by 90°
+            {"wants": {"bodies": (body(size_x_um=204_001, size_y_um=244_000),)}},
         ),
         (
             Axis.HEIGHT,
-            {"wants": {"size_z_um": 200_000}},
-            {"wants": {"size_z_um": 200_001}},
+            {"wants": {"bodies": (body(size_z_um=200_000),)}},
+            {"wants": {"bodies": (body(size_z_um=200_001),)}},
         ),
         (
             Axis.NOZZLE,
@@ -115,7 +115,11 @@ def test_each_limit_holds_and_breaks(
 
 def test_all_reasons_are_given_not_only_the_first() -> None:
     found = reasons(
-        wants={"size_x_um": 300_000, "size_z_um": 300_000, "colour": "red", "material": "PLA"},
+        wants={
+            "bodies": (body(size_x_um=300_000, size_z_um=300_000),),
+            "colour": "red",
+            "material": "PLA",
+        },
         accepting=False,
         seen_at=None,
     )
@@ -134,13 +138,35 @@ def test_a_reason_says_what_was_needed_and_what_there_is() -> None:
     [
         ({"loaded": (replace(SPOOL, material="PETG"),)}, True),  # the workshop can load it
         ({"distance_m": 9_000, "wants": {"max_distance_m": 5_000}}, True),  # the maker can allow it
-        ({"wants": {"size_z_um": 300_000}}, False),  # somebody would have to change the design
+        (
+            {"wants": {"bodies": (body(size_z_um=300_000),)}},
+            False,
+        ),  # somebody would have to change the design
         ({"max_nozzle_c": 200}, False),  # nobody can
         ({}, False),  # it fits
     ],
 )
 def test_one_thing_a_person_could_mend_is_a_near_miss(changes: dict[str, Any], near: bool) -> None:
     assert is_near_miss(reasons(**changes)) is near
+
+
+def test_of_several_parts_the_reason_names_the_one_that_does_not_fit() -> None:
+    lid, body_ = body("lid"), body("body", size_x_um=300_000, size_z_um=300_000)
+    found = reasons(wants={"bodies": (lid, body_)})
+    assert [(each.axis, each.part) for each in found] == [
+        (Axis.WIDTH, "body"),
+        (Axis.HEIGHT, "body"),
+    ]
+    assert {each.who_can_fix for each in found} == {Fixer.MAKER}
+    assert is_near_miss(found)  # without it, the rest can be made here
+    assert not is_near_miss(reasons(wants={"bodies": (body_, replace(body_, part="base"))}))
+    both = {"bodies": (lid, body_)}
+    assert not is_near_miss(reasons(wants=both, accepting=False))
+
+
+def test_the_spool_must_last_for_all_parts() -> None:
+    found = reasons(wants={"bodies": (body("lid"), body("body")), "mass_mg": 100_001})
+    assert [(each.axis, each.part) for each in found] == [(Axis.MATERIAL_LEFT, "")]
 
 
 def test_the_fullest_spool_of_the_right_kind_is_chosen() -> None:

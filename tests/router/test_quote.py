@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commons.settlement import CONTRIBUTION
+from commons.settlement import CONTRIBUTION, per_job, total
 from printers.offer import Carriage, Mode, Prices
 from router.quote import (
     BED_WAIT_S,
@@ -21,19 +21,30 @@ from router.quote import (
     Preset,
     Quote,
     eta_s,
+    job_weights,
     late_after_s,
     made_minor,
     quote,
+    sha256_of,
 )
-from tests.router.worlds import inputs
+from tests.router.worlds import inputs, item
 from tests.support.builders import NOW
 
 AMOUNT = st.integers(0, 10_000_000)
 ANY = st.builds(
     inputs,
-    copies=st.integers(1, 100),
-    mass_mg=st.integers(1, 20_000_000),
-    duration_s=st.integers(1, 10_000_000),
+    items=st.lists(
+        st.builds(
+            item,
+            part=st.sampled_from(["lid", "body"]),
+            copies=st.integers(1, 25),
+            mass_mg=st.integers(1, 20_000_000),
+            duration_s=st.integers(1, 10_000_000),
+            mass_source=st.sampled_from(["estimated", "sliced"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(tuple),
     material_per_kg_minor=AMOUNT,
     prices=st.builds(
         Prices,
@@ -78,12 +89,12 @@ def test_each_line_by_hand() -> None:
 
 @pytest.mark.parametrize(("mass_mg", "minor"), [(400, 1), (401, 2), (100_000, 250), (100_001, 251)])
 def test_a_line_is_rounded_up_once(mass_mg: int, minor: int) -> None:
-    assert amounts(quote(inputs(mass_mg=mass_mg)))["material"] == minor
+    assert amounts(quote(inputs(items=(item(mass_mg=mass_mg),))))["material"] == minor
 
 
 def test_copies_are_rounded_together_not_one_by_one() -> None:
     """Three of 401 mg are 1.203 g: 3.0075, so 4 minor units, not 3 × 2."""
-    assert amounts(quote(inputs(mass_mg=401, copies=3)))["material"] == 4
+    assert amounts(quote(inputs(items=(item(mass_mg=401, copies=3),))))["material"] == 4
 
 
 @given(ANY)
@@ -112,10 +123,59 @@ def test_stored_inputs_give_the_same_quote_again(one: Inputs) -> None:
     assert quote(again) == quote(one)
 
 
-@given(ANY, st.sampled_from(["mass_mg", "duration_s", "great_circle_m", "queue_s", "failed"]))
+@given(ANY, st.sampled_from(["great_circle_m", "queue_s", "failed"]))
 def test_more_of_anything_never_ranks_better(one: Inputs, field: str) -> None:
     more = replace(one, **{field: getattr(one, field) + 1_000})
     assert quote(more).cost >= quote(one).cost
+
+
+@given(ANY, st.sampled_from(["mass_mg", "duration_s", "copies"]))
+def test_more_of_a_part_never_ranks_better(one: Inputs, field: str) -> None:
+    *others, last = one.items
+    more = replace(last, **{field: getattr(last, field) + 1_000})
+    assert quote(replace(one, items=(*others, more))).cost >= quote(one).cost
+
+
+@given(ANY)
+def test_two_parts_cost_what_each_costs_but_the_carriage_once(one: Inputs) -> None:
+    """And what is rounded up is rounded up once: never dearer than apart."""
+    together = amounts(quote(one))
+    apart = [amounts(quote(replace(one, items=(each,)))) for each in one.items]
+    assert all(each["carriage"] == together["carriage"] for each in apart)
+    assert together["labour"] == sum(each["labour"] for each in apart)
+    for label in ("material", "machine time"):
+        assert 0 <= sum(each[label] for each in apart) - together[label] < len(apart)
+
+
+def test_a_line_of_several_parts_names_each_source() -> None:
+    body, lid = item(part="body"), item(part="lid", mass_source="sliced")
+    lines = {line.label: line.source for line in quote(inputs(items=(body, lid))).lines}
+    assert lines["material"] == "body: estimated; lid: sliced"
+    assert lines["machine time"] == "estimated"
+
+
+@given(ANY)
+def test_the_price_divides_over_the_jobs_exactly(one: Inputs) -> None:
+    result = quote(one)
+    lines = [(line.label, line.amount_minor) for line in result.lines]
+    jobs = per_job(lines, weights=job_weights(one))
+    assert len(jobs) == one.copies
+    assert sum(total(each) for each in jobs) == result.total_minor
+
+
+def test_the_jobs_of_one_part_bear_the_same() -> None:
+    """So an order of before, when it had one part, divides as it did."""
+    assert len(set(job_weights(inputs(items=(item(copies=7),))))) == 1
+
+
+def test_inputs_of_one_part_as_they_were_stored_at_first() -> None:
+    stored = inputs().to_json()
+    (one,) = stored.pop("items")
+    del one["part"]
+    again = Inputs.from_json(json.loads(json.dumps(stored | one)))
+    assert again == inputs(items=(item(part=""),))
+    assert quote(again).total_minor == 2_115
+    assert sha256_of(stored | one) != again.sha256()  # each form has its own name
 
 
 @pytest.mark.parametrize("preset", Preset)
@@ -133,9 +193,10 @@ def winner(preset: Preset, *choices: Inputs) -> Inputs:
 
 
 def test_presets_choose_what_they_are_named_for() -> None:
-    green = inputs(country="NO", duration_s=40_000, material_per_kg_minor=9_000)
-    fast = inputs(country="IN", duration_s=1_000, mode="bicycle", great_circle_m=1_000)
-    fast = replace(fast, prices=Prices(per_hour_minor=10_000, labour_minor=2_000), mass_mg=400_000)
+    slow, quick = item(duration_s=40_000), item(duration_s=1_000, mass_mg=400_000)
+    green = inputs(country="NO", items=(slow,), material_per_kg_minor=9_000)
+    fast = inputs(country="IN", items=(quick,), mode="bicycle", great_circle_m=1_000)
+    fast = replace(fast, prices=Prices(per_hour_minor=10_000, labour_minor=2_000))
     cheap = inputs(country="IN", prices=Prices(per_hour_minor=1, labour_minor=0))
     assert winner(Preset.GREENEST, green, fast, cheap) is green
     assert winner(Preset.SOONEST, green, fast, cheap) is fast
@@ -147,7 +208,7 @@ def test_the_time_until_the_maker_has_it() -> None:
     assert eta_s(inputs(bed_clear=False)) == eta_s(inputs()) + BED_WAIT_S
     assert eta_s(inputs(queue_s=77)) == eta_s(inputs()) + 77
     # A second copy waits for a person to clear the bed, and is carried together with the first.
-    assert eta_s(inputs(copies=2)) == eta_s(inputs()) + 14_400 + BED_WAIT_S
+    assert eta_s(inputs(items=(item(copies=2),))) == eta_s(inputs()) + 14_400 + BED_WAIT_S
     # 13 km at 5 km/h
     assert eta_s(inputs(mode="foot")) == 14_400 + HANDLING_S + 9_360
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -41,7 +42,7 @@ def more_printers(database: Database, world: Shop, count: int, **of_workshop: ob
             b.spool(session, b.printer(session, place), by=world.owner)
 
 
-def ask(database: Database, world: Shop, **wish: object) -> Answer:
+def ask(database: Database, world: Shop, **wish: Any) -> Answer:
     with database.writing() as session:
         return b.ask(session, b.request(world.part, **wish), maker=world.maker)
 
@@ -198,8 +199,10 @@ def test_a_printers_own_record_corrects_its_times(database: Database, world: Sho
         b.print_all(session, world)
     (corrected,) = ask(database, world).quotes
     assert corrected.duration_s == plain.duration_s * 3 // 2
-    assert "3 passed jobs" in corrected.inputs["duration_source"]
-    assert corrected.estimated_s == plain.estimated_s  # the record never corrects itself
+    assert "3 passed jobs" in corrected.inputs["items"][0]["duration_source"]
+    assert (
+        corrected.items[0].estimated_s == plain.items[0].estimated_s
+    )  # the record never corrects itself
 
 
 def test_a_part_sliced_before_is_quoted_by_its_slice(database: Database, world: Shop) -> None:
@@ -207,7 +210,9 @@ def test_a_part_sliced_before_is_quoted_by_its_slice(database: Database, world: 
     choices = Choices(material="PLA")
     plate = plate_of(stl_sha256=world.part.stl_sha256, ini=job_ini(COMMON["virtual"], choices))
     with database.writing() as session:
-        session.add(b.slice_row(estimated, key="a", plate=plate, mass_mg=4_321, duration_s=1_234))
+        session.add(
+            b.slice_row(estimated.items[0], key="a", plate=plate, mass_mg=4_321, duration_s=1_234)
+        )
     (exact,) = ask(database, world).quotes
     assert (exact.mass_mg, exact.duration_s) == (4_321, 1_234)
     assert exact.inputs["mass_source"] == exact.inputs["duration_source"] == "sliced by a test"

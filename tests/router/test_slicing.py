@@ -17,7 +17,7 @@ from designs.models import MeshRow
 from printers.capability import COMMON, Choices, Profile
 from printers.slicer import slice_plate
 from router import estimate, jobs, slicing
-from router.models import JobRow, QuoteRow, SliceRow
+from router.models import JobRow, QuoteItemRow, SliceRow
 from router.states import Job
 from tests.support import builders as b
 from tests.support import solids
@@ -105,8 +105,8 @@ def test_a_much_dearer_slice_asks_people_first(
     world = b.shop(database, corners=QUICK, blobs=blobs)
     (job_id,) = b.ordered(database, world, ready=False)
     with database.writing() as session:
-        quote = session.scalars(select(QuoteRow)).one()
-        quote.duration_s = quote.duration_s // 2
+        item = session.scalars(select(QuoteItemRow)).one()
+        item.duration_s = item.duration_s // 2
     job = slice_one(database, blobs, tmp_path, job_id)
     assert job.state is Job.ASKED
     assert "dearer" in job.reason

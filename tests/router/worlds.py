@@ -6,8 +6,8 @@ from uuid import UUID
 
 from printers.capability import COMMON
 from printers.offer import Carriage, Loaded, Mode, Offer, Prices
-from router.matching import Need
-from router.quote import Inputs
+from router.matching import Body, Need
+from router.quote import Inputs, Item
 from tests.support.builders import NOW
 
 SPOOL = Loaded(
@@ -53,12 +53,16 @@ def offer(**changes: Any) -> Offer:
     return Offer(**said | changes)
 
 
+def body(part: str = "a plate", **changes: int) -> Body:
+    """100 × 50 × 20 mm."""
+    size_um = {"size_x_um": 100_000, "size_y_um": 50_000, "size_z_um": 20_000}
+    return Body(part=part, **size_um | changes)
+
+
 def need(**changes: Any) -> Need:
     """A part of 100 × 50 × 20 mm and 50 g in PLA of any colour."""
     said: dict[str, Any] = {
-        "size_x_um": 100_000,
-        "size_y_um": 50_000,
-        "size_z_um": 20_000,
+        "bodies": (body(),),
         "mass_mg": 50_000,
         "material": "PLA",
         "colour": None,
@@ -68,14 +72,23 @@ def need(**changes: Any) -> Need:
     return Need(**said | changes)
 
 
-def inputs(**changes: Any) -> Inputs:
-    """One part of 100 g and 4 h, sent as a parcel over 10 km as the crow flies."""
+def item(**changes: Any) -> Item:
+    """One part of 100 g and 4 h."""
     said: dict[str, Any] = {
+        "part": "a plate",
         "copies": 1,
         "mass_mg": 100_000,
         "mass_source": "estimated",
         "duration_s": 14_400,
         "duration_source": "estimated",
+    }
+    return Item(**said | changes)
+
+
+def inputs(**changes: Any) -> Inputs:
+    """One part of 100 g and 4 h, sent as a parcel over 10 km as the crow flies."""
+    said: dict[str, Any] = {
+        "items": (item(),),
         "material": "PLA",
         "material_per_kg_minor": 2_500,
         "prices": Prices(per_hour_minor=200, labour_minor=300, contribution_bp=1_000),

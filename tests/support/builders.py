@@ -6,7 +6,7 @@ Each builder writes what the hub itself would write, by the hub's own functions 
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from basis.blobs import Blobs
@@ -24,18 +23,18 @@ from designhub.models import AccountRow
 from designs.facts import READER, MeshFacts, UnitSource
 from designs.mesh import facts_of
 from designs.models import Analysis, DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
-from designs.queries import PrintablePart, printable
+from designs.queries import PrintablePart, printable_part
 from printers import registry, upkeep
 from printers.capability import COMMON, Choices, Profile
 from printers.models import PrinterRow, SpoolRow, Trial, WorkshopRow
 from printers.offer import Carriage, Duty, Mode, Prices
 from printers.protocol import Beat, Report, ReportEvent, Word
-from router import bookkeeping, jobs, lease, slicing
+from router import bookkeeping, jobs, lease, queries, slicing
 from router.globe import Place
 from router.index import Index
-from router.models import JobRow, QuoteRow, RunRow, SliceRow
+from router.models import JobRow, QuoteItemRow, RunRow, SliceRow
 from router.quote import Preset
-from router.quoting import Answer, Request, quotes_for
+from router.quoting import Answer, Request, Wanted, quotes_for
 from tests.support import solids
 
 LEASE_S, PERMIT_S = 120, 300
@@ -137,12 +136,19 @@ def part(
 ) -> PrintablePart:
     """A public design with one measured part, a cube of 20 mm unless told otherwise. With `blobs`
     its mesh is kept there, ready to be sliced."""
-    number = next(_number)
     shape = solids.box(20, 20, 20) if corners is None else corners
-    mesh = solids.stl(shape)
-    sha256 = hashlib.sha256(mesh).hexdigest()
-    if blobs is not None:
-        blobs.put([mesh], most_bytes=len(mesh))
+    return parts(session, owner_id, {"Part": shape}, blobs=blobs)[0]
+
+
+def parts(
+    session: Session,
+    owner_id: UUID,
+    shapes: Mapping[str, ArrayLike],
+    *,
+    blobs: Blobs | None = None,
+) -> list[PrintablePart]:
+    """A public design with some measured parts, by their names."""
+    number = next(_number)
     design = DesignRow(
         owner_id=owner_id,
         slug=f"design{number}",
@@ -152,15 +158,6 @@ def part(
     )
     session.add(design)
     session.flush()
-    measured = MeshRow(
-        blob=hashlib.sha1(mesh + bytes([number % 256]), usedforsecurity=False).hexdigest(),
-        format="stl",
-        reader=READER * 1_000_000 + number,
-        size_bytes=len(mesh),
-        analysis=Analysis.DONE,
-        facts=facts(shape).to_json(),
-        stl_sha256=sha256,
-    )
     version = VersionRow(
         design_id=design.id,
         commit=hashlib.sha1(f"{number}".encode(), usedforsecurity=False).hexdigest(),
@@ -170,20 +167,41 @@ def part(
         analysed_at=NOW,
         licence="CC0-1.0",
     )
-    session.add_all([measured, version])
+    session.add(version)
     session.flush()
-    row = PartRow(
-        version_id=version.id,
-        position=0,
-        slug="part",
-        name="Part",
-        path="part.stl",
-        mesh_id=measured.id,
-    )
-    session.add(row)
+    for position, (name, shape) in enumerate(shapes.items()):
+        slug = name.lower().replace(" ", "-")
+        row = PartRow(
+            version_id=version.id,
+            position=position,
+            slug=slug,
+            name=name,
+            path=f"{slug}.stl",
+            mesh_id=_mesh(session, shape, blobs=blobs),
+        )
+        session.add(row)
     session.flush()
     session.refresh(version, ["parts"])
-    return printable(version, None)
+    return [printable_part(row, version) for row in version.parts]
+
+
+def _mesh(session: Session, shape: ArrayLike, *, blobs: Blobs | None) -> int:
+    number = next(_number)
+    mesh = solids.stl(shape)
+    if blobs is not None:
+        blobs.put([mesh], most_bytes=len(mesh))
+    measured = MeshRow(
+        blob=hashlib.sha1(mesh + bytes([number % 256]), usedforsecurity=False).hexdigest(),
+        format="stl",
+        reader=READER * 1_000_000 + number,
+        size_bytes=len(mesh),
+        analysis=Analysis.DONE,
+        facts=facts(shape).to_json(),
+        stl_sha256=hashlib.sha256(mesh).hexdigest(),
+    )
+    session.add(measured)
+    session.flush()
+    return measured.id
 
 
 def ref(session: Session, thing: PrintablePart, name: str = "refs/heads/main") -> None:
@@ -234,16 +252,16 @@ def shop(
         )
 
 
-def request(thing: PrintablePart, **changes: Any) -> Request:
+def request(thing: PrintablePart, *, copies: int = 1, **changes: Any) -> Request:
     """One copy in PLA, wanted in Oslo, fetched on foot."""
     said: dict[str, Any] = {
-        "copies": 1,
+        "items": (Wanted(part=thing, copies=copies),),
         "place": OSLO,
         "choices": Choices(material="PLA"),
         "modes": frozenset({Mode.FOOT}),
         "preset": Preset.BALANCED,
     }
-    return Request(part=thing, **said | changes)
+    return Request(**said | changes)
 
 
 def ask(
@@ -275,15 +293,15 @@ def ordered(
             idempotency_key=str(uuid4()),
             now=now,
         )
-        jobs_of = select(JobRow.id).where(JobRow.order_id == order.id).order_by(JobRow.copy)
-        made = list(session.scalars(jobs_of))
+        made = queries.jobs_of(session, order.id)
         if ready:
             for job_id in made:
-                slicing.ready(session, job_id, slice_row(quote, key=str(job_id)), now=now)
+                item = session.get_one(JobRow, job_id).item
+                slicing.ready(session, job_id, slice_row(item, key=str(job_id)), now=now)
         return made
 
 
-def slice_row(quote: QuoteRow, *, key: str, **changes: Any) -> SliceRow:
+def slice_row(quote: QuoteItemRow, *, key: str, **changes: Any) -> SliceRow:
     """A slice that needs what was quoted; its G-code is named after `key` and kept nowhere."""
     said: dict[str, Any] = {
         "key": hashlib.sha256(key.encode()).hexdigest(),
