@@ -62,6 +62,7 @@ AXES: Mapping[str, Lazy] = {
     "bed_temperature": lazy("its bed reaches %(available)s °C, %(needed)s °C are needed"),
     "enclosure": lazy("it has no closed chamber"),
     "accepting": lazy("it is paused"),
+    "trial": lazy("its settings are not proved yet: %(needed)s is what it waits for"),
     "quiet": lazy("it keeps quiet hours: %(needed)s h never fit between them"),
     "seen": lazy("its agent does not answer: %(available)s"),
     "distance": lazy("it is %(available)s km away, %(needed)s km were asked for"),

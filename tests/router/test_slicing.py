@@ -60,7 +60,7 @@ def test_an_ordered_job_gets_its_gcode_once(
         assert slicing.due(session) == []
         (exact,) = b.ask(session, b.request(world.part)).quotes
         assert (exact.mass_mg, exact.duration_s) == (job.mass_mg, job.duration_s)
-        assert exact.inputs["mass_source"] == f"sliced by {job.sliced_by}"
+        assert exact.inputs["items"][0]["mass_source"] == f"sliced by {job.sliced_by}"
 
 
 def test_many_workers_slice_one_job_and_agree(
