@@ -37,6 +37,7 @@ from printers.protocol import (
 )
 from printers.station import Station, View
 from printers.tending import MARKS, Tools
+from printers.watch import Watch, this_boot
 
 if TYPE_CHECKING:
     from printers.trust import Trust
@@ -46,6 +47,9 @@ __all__ = ["MARKS", "Agent", "AgentConfig", "Happening", "PrinterAt", "Snapshot"
 PROGRAM = "designhub-agent 0.1"
 HELLO_AGAIN_S = 300.0
 """How often the agent asks anew which printers it speaks for, and what their limits are."""
+
+FIRST_LOOK_S = 5.0
+"""How long the first question waits until every printer was looked at."""
 
 NOT_WELCOME_S = 60.0
 STOP_S = 10.0
@@ -160,7 +164,6 @@ class Agent:
         self._known_as = ""
         self._hub_text, self._next_s = "not asked yet", 0.0
         self._unknown: frozenset[str] = frozenset()
-        self._told_foreign: dict[UUID, int] = {}
         self._trust = trust_of(config)
         self._untrusted = ""
 
@@ -231,10 +234,16 @@ class Agent:
                 at=self._at,
                 say=lambda level, text: self._say(level, text, printer=name),
                 show=station.show,
-                foreign=station.saw_foreign,
                 stop=stop,
                 look_s=self.config.look_s,
                 signed=unchecked if self._trust is None else self._trust.check,
+                watch=Watch(
+                    self.config.folder / "watched" / f"{digest_of(address.url)}.json",
+                    octoprint,
+                    clock=self._clock_s,
+                    say=lambda level, text: self._say(level, text, printer=name),
+                    boot=this_boot(),
+                ),
             )
 
         return Station(
@@ -251,6 +260,11 @@ class Agent:
 
     def _ask_on(self, stop: threading.Event) -> None:
         failures = 0
+        # A word about the bed that came after the first question might come after a person's, too.
+        until = self._clock_s() + FIRST_LOOK_S
+        for station in self._stations.values():
+            while not stop.is_set() and self._clock_s() < until and not station.looked.wait(0.1):
+                pass
         while not stop.is_set():
             try:
                 if self._greeting_due():
@@ -320,13 +334,15 @@ class Agent:
         with self._guard:
             names = {brief.printer: name for name, brief in self._briefs.items()}
         views = {printer: self._stations[name].view for printer, name in names.items()}
-        seen = {printer: self._stations[name].foreign_prints for printer, name in names.items()}
+        watches = {printer: self._stations[name].tools.watch for printer, name in names.items()}
+        counts = {printer: watch.count for printer, watch in watches.items()}
         states = [
             PrinterState(
                 printer=printer,
                 ready=view.ready and not self._untrusted,
                 text=(f"hub {self._untrusted}" if self._untrusted else view.text)[:200],
-                foreign=seen[printer] > self._told_foreign.get(printer, 0),
+                foreign=bool(watches[printer].owed),
+                why=watches[printer].owed[:200],
             )
             for printer, view in views.items()
         ]
@@ -335,7 +351,8 @@ class Agent:
         wait_s = self.config.wait_s if any(state.ready for state in states) else 0
         self._changed.clear()
         answer = self._hub.ask(Question(printers=states, wait_s=wait_s))
-        self._told_foreign |= seen
+        for printer, count in counts.items():
+            watches[printer].told(count)
         if not stop.is_set():
             self._hand_out(answer, names)
         return min(max(answer.again_s, 0.2), 3_600.0)
@@ -406,16 +423,20 @@ def _logged(what: Happening) -> None:
     log.log(level, "%s%s", f"{what.printer}: " if what.printer else "", what.text)
 
 
+def digest_of(url: str) -> str:
+    """A short name for a printer's address, fit for files and sockets."""
+    return hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+
+
 @contextmanager
 def only_writer(name: str, url: str) -> Iterator[None]:
     """Hold a printer for this process, on this machine; the kernel lets go when it ends.
 
     Two writers cannot tell their starts apart. Raises Conflict when another agent has it.
     """
-    digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
     with socket.socket(socket.AF_UNIX) as held:
         try:
-            held.bind(f"\0designhub-printer-{digest}")
+            held.bind(f"\0designhub-printer-{digest_of(url)}")
         except OSError as exc:
             raise Conflict(
                 f"another agent on this machine speaks for {name} ({url}); stop it first"

@@ -49,6 +49,7 @@ from printers.octoprint_http import (
     PrinterSilent,
     PrinterUnreachable,
 )
+from printers.traces import newest_print_from, warmest_from
 
 __all__ = [
     "MEANING",
@@ -144,6 +145,24 @@ class OctoPrint:
             if self._gone(path):
                 return None
         return self._link.read("file", where, file_from)
+
+    def newest_print(self, *, besides: str) -> float:
+        """When the newest recorded print of any stored file ended, by OctoPrint's clock; 0.0
+        without any. besides: the beginning of paths that do not count."""
+        return self._link.read(
+            "files",
+            "/api/files/local?recursive=true",
+            lambda data: newest_print_from(data, besides=besides),
+        )
+
+    def warmest_c(self, *, within_s: float) -> float | None:
+        """The warmest that any nozzle was in the last `within_s`; None when OctoPrint's record does
+        not reach so far back (it keeps half an hour), or has a gap."""
+        return self._link.read(
+            "temperatures",
+            "/api/printer?history=true&limit=100000",
+            lambda data: warmest_from(data, within_s=within_s),
+        )
 
     def _gone(self, path: str) -> bool:
         """Whether there is no file or folder `path`, told apart from a server that is booting.

@@ -49,3 +49,11 @@ class Port(Protocol):
 
     def connect(self) -> None:
         """Open the line to the printer as it was set up; harmless when it is open."""
+
+    def newest_print(self, *, besides: str) -> float:
+        """When the newest recorded print of any stored file ended, by the printer's own clock, and
+        0.0 without any. besides: the beginning of paths that do not count."""
+
+    def warmest_c(self, *, within_s: float) -> float | None:
+        """The warmest that any nozzle was in the last `within_s`; None when nothing reaches so far
+        back, or has a gap."""

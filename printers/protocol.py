@@ -127,7 +127,10 @@ class PrinterState(Message):
     text: str = ""
     """The machine's own word for its state, for people."""
     foreign: bool = False
-    """Since the last answer it was seen printing what is no run of ours: its bed is not clear."""
+    """It was seen printing what is no run of ours, or nobody can vouch that it did not: its bed is
+    not clear. Said until the hub has answered."""
+    why: str = ""
+    """In words, why `foreign`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

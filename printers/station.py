@@ -58,8 +58,8 @@ class Station(threading.Thread):
         self._offers: queue.Queue[Lease] = queue.Queue(maxsize=1)
         self._guard = threading.Lock()
         self._view = View(name=name)
-        self.foreign_prints = 0
-        """How often a print that is no run of ours was seen; it only grows."""
+        self.looked = threading.Event()
+        """Set once it is known whether the bed can be vouched for."""
         self._connected_at: float | None = None
         self._fruitless = 0
         self._pause_until = 0.0
@@ -102,10 +102,6 @@ class Station(threading.Thread):
         with self._guard:
             self._view = view
 
-    def saw_foreign(self) -> None:
-        """A print that is no run of ours is under way."""
-        self.foreign_prints += 1
-
     def run(self) -> None:
         """Until stopped: tend what is open, otherwise be ready."""
         while not self.tools.stop.is_set():
@@ -116,16 +112,19 @@ class Station(threading.Thread):
                 self.tools.say("error", f"unexpected, nothing is started: {last}")
                 self._free(ready=False, text="a fault of the agent; see its log")
                 self.tools.stop.wait(FAULT_PAUSE_S)
+        self.tools.watch.save()
 
     def _turn(self) -> None:
         runs = self.tools.journal.runs(self.printer)
         if open_run := next((each for each in runs if each.open), None):
+            self.looked.set()  # its bed is taken, or will be asked for before it starts
             ended = Tending(open_run, self.tools).until_told()
             if not ended.open:
                 self._rest(ended)
             return
         self._clean()
         ready, text = self._look()
+        self.looked.set()
         self._free(ready=ready, text=text)
         with suppress(queue.Empty):
             self._take(self._offers.get(timeout=self.tools.look_s))
@@ -150,8 +149,8 @@ class Station(threading.Thread):
             return False, "the journal cannot be written: free some space"
         try:
             job = self.tools.octoprint.job()
-            if not self._unclear_after_all(job) and job.active:
-                self.saw_foreign()
+            if not self._unclear_after_all(job):
+                self.tools.watch.look(job)
         except PrinterRefused as exc:
             return False, f"{exc}: is the key of printer {self.printer} right, and may it print?"
         except PrinterError as exc:

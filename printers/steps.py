@@ -53,6 +53,8 @@ class Seen:
     """Connected and free: a start would be obeyed."""
     foreign: bool = False
     """Somebody else's print is under way."""
+    unwatched: str = ""
+    """Why nobody can vouch that the bed is still clear; the hub has not heard it yet."""
     text: str = ""
 
 
@@ -119,6 +121,8 @@ def next_step(run: RunRecord, now: Circumstances) -> Next:
         return Next(step=Step.WAIT)
     if now.seen.foreign:
         return _back(run, "somebody else is printing on it")
+    if now.seen.unwatched and not moved:
+        return _back(run, f"nobody can vouch for the bed: {now.seen.unwatched}")
     if not now.stored and not moved:
         return Next(step=Step.UPLOAD)
     if moved:  # by hand, without a permit: ask, so that the hub knows that the bed is not clear

@@ -8,7 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from basis.errors import Invalid
@@ -40,6 +40,7 @@ from printers.steps import (
     last_report,
     next_step,
 )
+from printers.watch import Watch
 
 MARKS = (
     *("after_lease", "after_fetch", "after_upload", "before_permit", "after_permit"),
@@ -74,13 +75,13 @@ class Tools:
     at: Callable[[str], None]
     say: Callable[[str, str], None]
     show: Callable[[RunRecord, Beat, str], None]
-    foreign: Callable[[], None]
-    """Somebody else's print is under way; the hub must hear it, also when it is over by then."""
     stop: threading.Event
     look_s: float
     signed: Callable[[Lease], None]
     """Raises NotSigned for a run that our own hub did not sign; does nothing where no package for
     signatures can be had, and the sha256 from the hub's own answer decides."""
+    watch: Watch
+    """Whether the bed can be vouched for."""
 
 
 class Tending:
@@ -178,10 +179,20 @@ class Tending:
         """The printer, once there is something to see: before the file is here there is not."""
         if What.FETCHED not in self.run.seen or self.run.end is not None:
             return None
-        seen = self.sight.look(sent=bool({What.INTENT, What.STARTED} & self.run.seen))
-        if seen is not None and seen.foreign:
-            self.tools.foreign()
-        return seen
+        sent = bool({What.INTENT, What.STARTED} & self.run.seen)
+        seen = self.sight.look(sent=sent)
+        if seen is None or self.sight.job is None:
+            return None
+        try:
+            # Of somebody else's print the hub must hear, also when it is over by then.
+            if (sent or self.sight.printing) and not seen.foreign:
+                self.tools.watch.touch()
+            else:
+                self.tools.watch.look(self.sight.job)
+        except PrinterError as exc:
+            self.sight.troubled("look", str(exc))
+            return None
+        return replace(seen, unwatched=self.tools.watch.owed)
 
     def troubled(self, why: str) -> float:
         """The step cannot be done now; how long that lasts decides when the run goes back."""

@@ -195,7 +195,7 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
     worth = [printer for printer in worth if printer not in quiet]
     texts = {each.printer: each.text for each in asked.printers}
     news = any(_is_news(known[printer], text, now=now) for printer, text in texts.items())
-    theirs = [each.printer for each in asked.printers if each.foreign]
+    theirs = {each.printer: each.why[:200] for each in asked.printers if each.foreign}
     covered = [printer for printer in theirs if known[printer].bed is Bed.CLEAR]
     work, why_not = [], {str(each): quiet.get(each) or known[each].reason for each in ready}
     if worth or news or covered:
@@ -204,7 +204,7 @@ def _answer(hub: Hub, asked: protocol.Question) -> protocol.Answer:
                 registry.seen(session, agent_id=agent.id, states=texts, now=now)
             for printer_id in sorted(covered):  # before anything is leased
                 registry.occupied(session, printer_id=printer_id, now=now)
-                log.info("printer %s prints what is no run of ours: its bed is taken", printer_id)
+                log.info("printer %s: its bed is taken: %s", printer_id, theirs[printer_id])
             for printer_id in sorted(worth):
                 run, why = lease.take(
                     session,

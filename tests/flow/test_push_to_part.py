@@ -47,9 +47,9 @@ def test_a_push_becomes_a_part_in_the_hand(
     # Cho runs a printer in Incheon: OctoPrint, an agent beside it, and a look at the bed.
     printer = farm.fresh(0)
     config = enrol(cho, "incheon-lab", near="Incheon, KR", octoprint=printer, folder=tmp_path)
-    cho.designhub("bed", "clear", "incheon-lab/ender")
     with agent_beside(config):
         cho.until_seen("incheon-lab")
+        cho.designhub("bed", "clear", "incheon-lab/ender")
 
         # Ben, in Seoul, orders the part from whoever is nearest.
         seconds.pushed()

@@ -50,6 +50,7 @@ PRINTER_SIDE = {
     "gcode",
     "gcode_words",
     "hub",
+    "in_time",
     "journal",
     "materials",
     "messenger",
@@ -63,6 +64,8 @@ PRINTER_SIDE = {
     "steps",
     "tending",
     "trust",
+    "traces",
+    "watch",
 }
 """Modules of `printers` that install on a small board: the base install and nothing else."""
 
@@ -78,7 +81,7 @@ PURE = [
     *(f"commons/{name}.py" for name in ("vocab", "settlement", "facts")),
     *(
         f"printers/{name}.py"
-        for name in ("capability", "protocol", "evidence", "gcode", "provenance", "quiet")
+        for name in ("capability", "protocol", "evidence", "gcode", "provenance", "quiet", "traces")
     ),
     "basis/units.py",
 ]

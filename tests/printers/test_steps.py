@@ -23,7 +23,13 @@ seconds = st.sampled_from([0.0, 0.5, 4.0, MARGIN_S, 200.0, 1_000.0])
 circumstances = st.builds(
     Circumstances,
     seen=st.none()
-    | st.builds(Seen, verdict=st.sampled_from(Verdict), idle=st.booleans(), foreign=st.booleans()),
+    | st.builds(
+        Seen,
+        verdict=st.sampled_from(Verdict),
+        idle=st.booleans(),
+        foreign=st.booleans(),
+        unwatched=st.sampled_from(["", "nobody saw it"]),
+    ),
     stored=st.booleans(),
     permit_left_s=st.none() | seconds,
     stale=st.booleans(),
@@ -47,6 +53,7 @@ def test_it_starts_only_what_surely_has_not_moved(run: RunRecord, now: Circumsta
         assert not run.seen & {What.INTENT, What.STARTED}
         assert now.seen is not None
         assert now.seen.idle
+        assert not now.seen.unwatched
         assert now.seen.verdict not in MOVED
         assert now.stored
         assert now.permit_left_s is not None

@@ -16,17 +16,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from printers.agent import Agent, AgentConfig, Happening
+from printers.agent import Agent, AgentConfig, Happening, awake_s, digest_of
 from printers.protocol import ReportEvent
+from printers.watch import this_boot
 from tests.support.hub_stand_in import TOKEN, RunRow
 
 
 def config(
-    hub: str, folder: Path, printers: Mapping[str, tuple[str, str]], **more: Any
+    hub: str,
+    folder: Path,
+    printers: Mapping[str, tuple[str, str]],
+    *,
+    watched: bool = True,
+    **more: Any,
 ) -> AgentConfig:
-    """Quick enough for tests."""
+    """Quick enough for tests. watched: an agent watched these printers until a moment ago, so that
+    their beds stay as clear as the test has them."""
+    if watched:
+        for url, _ in printers.values():
+            watched_until_now(folder, url)
     quick: dict[str, Any] = {"look_s": 0.15, "wait_s": 0, "connect_s": 1.0, "read_s": 5.0, **more}
     return AgentConfig(hub_url=hub, token=TOKEN, folder=folder, printers=printers, **quick)
+
+
+def watched_until_now(folder: Path, url: str) -> None:
+    """What an agent leaves behind that ended in order."""
+    memory = {"boot": this_boot(), "at_s": awake_s(), "newest": None, "owed": ""}
+    file = folder / "watched" / f"{digest_of(url)}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.write_text(json.dumps(memory))
 
 
 @contextmanager

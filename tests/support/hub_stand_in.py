@@ -111,6 +111,7 @@ class HubStandIn:
         self.away = False
         self.again_s = 0.3
         self.beds_violated = 0
+        self.why: dict[str, str] = {}
         self.guard = threading.RLock()
         self.calls: list[str] = []
         self.keys = [new_private()]
@@ -173,6 +174,7 @@ class HubStandIn:
             row = next(p for p in self.printers.values() if p.brief.printer == state.printer)
             if state.foreign:
                 row.clear = False
+                self.why[row.brief.name] = state.why
             if state.ready:
                 lease, why = self._lease(row)
                 if lease is None:

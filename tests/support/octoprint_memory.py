@@ -29,6 +29,7 @@ class Stored:
     success: int = 0
     failure: int = 0
     last_print_s: float | None = None
+    last_end: float = 0.0
 
     @property
     def print_s(self) -> float:
@@ -45,6 +46,8 @@ class Memory:
     error: str = ""
     selected: str | None = None
     starts: list[str] = field(default_factory=list)  # physical starts, in order
+    warm: list[tuple[float, float]] = field(default_factory=list)
+    """The nozzle's history: seconds since 1970, and °C."""
     silent: bool = False  # the firmware says nothing: prints stand still, cancels stick
     began: float = 0.0
     printed_s: float = 0.0  # before the last pause, or at its end
@@ -100,6 +103,7 @@ class Memory:
             file.success += success
             file.failure += not success
             file.last_print_s = self.length_s() if success else None
+            file.last_end = time.time()
             self.printed_s = self.length_s() if success else 0.0
             self.state = "Operational"
 
@@ -109,7 +113,7 @@ class Memory:
 
     # The calls
 
-    def answer(self, method: str, path: str, body: bytes, kind: str) -> Answer:
+    def answer(self, method: str, path: str, body: bytes, kind: str, query: str = "") -> Answer:
         """The effect of one request of a known user, and the status and JSON it gets."""
         with self.lock:
             self.advance()
@@ -118,7 +122,7 @@ class Memory:
             if path.startswith("/api/files/local/"):
                 return self.on_file(method, path.removeprefix("/api/files/local/"), body, kind)
             if method == "GET":
-                return self.on_get(path)
+                return self.on_get(path, query)
             if method == "POST" and path in ("/api/connection", "/api/job"):
                 command, refusal = parsed(body, kind)
                 if refusal:
@@ -126,7 +130,9 @@ class Memory:
                 return self.on_connection(command) if "conn" in path else self.on_job(command)
             return 404, {"error": NO_SUCH}
 
-    def on_get(self, path: str) -> Answer:
+    def on_get(self, path: str, query: str) -> Answer:
+        if path == "/api/files/local":
+            return 200, {"files": tree(self.files, ""), "free": 10**9, "total": 10**10}
         if path == "/api/version":
             return 200, {"api": "0.1", "server": "1.11.8", "text": "OctoPrint 1.11.8"}
         closed = self.state.startswith("Offline")
@@ -140,10 +146,16 @@ class Memory:
             names = ("cancelling", "paused", "printing")
             flags = {name: self.state.lower() == name for name in names}
             flags |= {"operational": True, "ready": not self.busy, "closedOrError": False}
-            heater = {"actual": 21.3, "offset": 0, "target": 0.0}
+            heater: dict[str, object] = {"actual": 21.3, "offset": 0, "target": 0.0}
+            temperature: dict[str, object] = {"tool0": heater, "bed": heater}
+            if "history=true" in query:
+                temperature["history"] = [
+                    {"time": int(at), "tool0": {"actual": c, "target": 0.0}, "bed": heater}
+                    for at, c in self.warm
+                ]
             return 200, {
                 "state": {"text": self.state, "flags": flags, "error": ""},
-                "temperature": {"tool0": heater, "bed": heater},
+                "temperature": temperature,
             }
         return 404, {"error": NO_SUCH}
 
@@ -269,7 +281,7 @@ class Memory:
 
 def shown(path: str, file: Stored) -> dict[str, Any]:
     """A file as the API shows it: `prints` only after a print has ended."""
-    last: dict[str, object] = {"success": file.last_print_s is not None}
+    last: dict[str, object] = {"success": file.last_print_s is not None, "date": file.last_end}
     if file.last_print_s is not None:
         last |= {"printTime": file.last_print_s}
     prints = {"success": file.success, "failure": file.failure, "last": last}
@@ -283,6 +295,22 @@ def shown(path: str, file: Stored) -> dict[str, Any]:
         "userdata": file.userdata,
         **({"prints": prints} if file.success + file.failure else {}),
     }
+
+
+def tree(files: dict[str, Stored], folder: str) -> list[dict[str, Any]]:
+    """The files below a folder, folders with their children, as a recursive list has them."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, file in files.items():
+        if not path.startswith(folder):
+            continue
+        name, slash, _ = path.removeprefix(folder).partition("/")
+        below = f"{folder}{name}/"
+        if not slash:
+            found[name] = shown(path, file)
+        elif name not in found:
+            children = tree(files, below)
+            found[name] = {"name": name, "path": below[:-1], "type": "folder", "children": children}
+    return list(found.values())
 
 
 def parsed(body: bytes, kind: str) -> tuple[dict[str, Any], Answer | None]:
