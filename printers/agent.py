@@ -35,6 +35,7 @@ from printers.protocol import (
     Question,
     Welcome,
 )
+from printers.push import Push
 from printers.station import Station, View
 from printers.tending import MARKS, Tools
 from printers.watch import Watch, this_boot
@@ -153,6 +154,8 @@ class Agent:
     ) -> None:
         self.config = config
         self._port_of, self._program = port_of or self._over_http, program
+        self._hints = port_of is None
+        """Who reaches a printer in another way stirs its station in another way."""
         self._at, self._on_event = at, on_event or _logged
         self._clock_s, self._chance = clock_s, chance
         self._hub = self._client()
@@ -183,9 +186,14 @@ class Agent:
                     name, PrinterAt(*address), journal, files, stop
                 )
             asking = threading.Thread(target=self._ask_on, args=(stop,), name="asking", daemon=True)
-            for each in (*self._stations.values(), asking):
+            pushes = [self._push(station) for station in self._stations.values() if self._hints]
+            for each in (*self._stations.values(), *pushes, asking):
                 each.start()
             stop.wait()
+            for push in pushes:
+                push.close()
+            for station in self._stations.values():
+                station.stir()
             until_s = time.monotonic() + STOP_S
             for station in self._stations.values():
                 station.join(max(0.0, until_s - time.monotonic()))
@@ -244,10 +252,24 @@ class Agent:
                     say=lambda level, text: self._say(level, text, printer=name),
                     boot=this_boot(),
                 ),
+                rest=station.rest,
+                reason=station.reasons.of,
             )
 
         return Station(
             name, tools=tools, keep_files=self.config.keep_files, changed=self._changed.set
+        )
+
+    def _push(self, station: Station) -> Push:
+        address = PrinterAt(*self.config.printers[station.printer])
+        return Push(
+            address.url,
+            api_key=address.api_key,
+            hear=station.hear,
+            awake=station.stir,
+            say=lambda level, text: self._say(level, text, printer=station.printer),
+            chance=self._chance,
+            connect_s=self.config.connect_s,
         )
 
     def _guard_of(self, name: str) -> Guard | None:
@@ -347,8 +369,9 @@ class Agent:
             for printer, view in views.items()
         ]
         # A question without a ready printer only says that we live; holding it would make the
-        # next printer that gets ready wait.
-        wait_s = self.config.wait_s if any(state.ready for state in states) else 0
+        # next printer that gets ready wait. And what is said of a bed shall be heard at once.
+        held = any(state.ready for state in states) and not any(state.foreign for state in states)
+        wait_s = self.config.wait_s if held else 0
         self._changed.clear()
         answer = self._hub.ask(Question(printers=states, wait_s=wait_s))
         for printer, count in counts.items():

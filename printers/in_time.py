@@ -8,13 +8,8 @@ kernel after this program gave up.
 """
 
 import json
-import socket
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
 
 from printers.octoprint_http import PrinterUnreachable
 
@@ -52,19 +47,3 @@ class Timed:
                 f" may take {ARRIVE_S:.0f} s to arrive"
             )
         yield self._content
-
-
-class Abrupt(HTTPAdapter):
-    """Connections that leave nothing under way when they are closed."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Called by `requests` once."""
-        options: list[tuple[int, int, int | bytes]] = [
-            *HTTPConnection.default_socket_options,
-            # Closing throws away what was not acknowledged, also when this program is killed.
-            (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
-        ]
-        if (limit := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
-            # The same while this program is stopped or too busy to close anything.
-            options.append((socket.IPPROTO_TCP, limit, round(ARRIVE_S * 1000)))
-        super().init_poolmanager(*args, **kwargs, socket_options=options)

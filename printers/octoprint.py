@@ -34,7 +34,7 @@ from printers.evidence import (
     machine_from,
     settled,
 )
-from printers.in_time import ARRIVE_S, CONNECT_S, Abrupt, Timed, unlimited
+from printers.in_time import ARRIVE_S, CONNECT_S, Timed, unlimited
 from printers.octoprint_http import (
     MEANING,
     AlreadyThere,
@@ -50,6 +50,7 @@ from printers.octoprint_http import (
     PrinterUnreachable,
 )
 from printers.traces import newest_print_from, warmest_from
+from printers.ways import Way, abrupt
 
 __all__ = [
     "MEANING",
@@ -101,7 +102,7 @@ class OctoPrint:
             api_key=api_key,
             connect_s=min(connect_s, CONNECT_S),
             read_s=min(read_s, ARRIVE_S),
-            adapter=Abrupt(),
+            adapter=Way(abrupt(ARRIVE_S)),
         )
         self.base_url = self._link.base_url
         # A small board pauses to write its SD card, and again when it moves the file into place.

@@ -12,12 +12,15 @@ from printers.evidence import Job, evidence
 from printers.journal import FenceSeen, JournalFull, RunRecord, What
 from printers.octoprint import PrinterBusy, PrinterError, PrinterRefused
 from printers.protocol import Beat, Lease
+from printers.push import Hint, Reasons
 from printers.steps import MOVED
 from printers.tending import Tending, Tools
+from printers.watch import OURS
 
 CONNECT_AGAIN_S = 600.0
 FAULT_PAUSE_S = 30.0
 MOST_PAUSE_S = 600.0
+ENDS_OF_PRINTS = ("PrintStarted", "PrintDone", "PrintFailed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Station(threading.Thread):
     ) -> None:
         super().__init__(name=f"printer-{name}", daemon=True)
         self.printer = name
+        self.reasons = Reasons()
+        self._stirred = threading.Event()
         self.tools = tools(self)
         self._keep_files, self._changed = keep_files, changed
         self._offers: queue.Queue[Lease] = queue.Queue(maxsize=1)
@@ -82,7 +87,24 @@ class Station(threading.Thread):
                 return False
             # Until it has looked at the lease it must not be asked for again.
             self._view = replace(self._view, ready=False, text="taking a run")
+            self.stir()
             return True
+
+    def stir(self) -> None:
+        """There is something to look at now."""
+        self._stirred.set()
+
+    def rest(self, seconds: float) -> None:
+        """Wait, or until there is something to look at."""
+        self._stirred.wait(seconds)
+        self._stirred.clear()
+
+    def hear(self, hint: Hint) -> None:
+        """OctoPrint says that something happened: look, and believe what is seen."""
+        self.reasons.hear(hint)
+        if hint.kind in ENDS_OF_PRINTS and not hint.path.startswith(OURS):
+            self.tools.watch.doubt()
+        self.stir()
 
     def told_why_not(self, why: str) -> None:
         """The hub said why this printer gets nothing."""
@@ -126,8 +148,9 @@ class Station(threading.Thread):
         ready, text = self._look()
         self.looked.set()
         self._free(ready=ready, text=text)
+        self.tools.rest(self.tools.look_s)
         with suppress(queue.Empty):
-            self._take(self._offers.get(timeout=self.tools.look_s))
+            self._take(self._offers.get_nowait())
 
     def _take(self, lease: Lease) -> None:
         try:

@@ -78,6 +78,8 @@ class Circumstances:
     """How long the printer has answered without a trace of the run."""
     refused: str = ""
     """OctoPrint's own words when it answered the start with a refusal."""
+    reason: str = ""
+    """Its words for why the print failed, where it gave a hint; they prove nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,9 @@ def _by_evidence(run: RunRecord, now: Circumstances) -> Next:
             return _end(What.DONE, "OctoPrint recorded a success for the file of this run")
         case Verdict.FAILED:
             stopped = What.STOPPED in run.seen
-            cause = "cancelled: the hub said stop" if stopped else "failed or cancelled"
+            cause = (
+                "cancelled: the hub said stop" if stopped else now.reason or "failed or cancelled"
+            )
             return _end(What.FAILED, f"{cause}; OctoPrint recorded a failure for this run's file")
         case Verdict.RUNNING:
             return Next(step=Step.WATCH)

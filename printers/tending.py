@@ -82,6 +82,10 @@ class Tools:
     signatures can be had, and the sha256 from the hub's own answer decides."""
     watch: Watch
     """Whether the bed can be vouched for."""
+    rest: Callable[[float], None]
+    """Wait so many seconds, or less when there is something to look at."""
+    reason: Callable[[str], str]
+    """Why the print of a path failed, in words, where OctoPrint said it."""
 
 
 class Tending:
@@ -119,7 +123,7 @@ class Tending:
         self.messenger.start()
         try:
             while self.run.open and not self.tools.stop.is_set():
-                self.tools.stop.wait(self.once())
+                self.tools.rest(self.once())
         finally:
             self.messenger.close()
         return self.run
@@ -212,6 +216,7 @@ class Tending:
             trouble_s=self.sight.trouble_s,
             traceless_s=self.sight.traceless_s,
             refused=self.refused,
+            reason=self.tools.reason(self.lease.path),
         )
 
     def permit_left_s(self) -> float:

@@ -98,7 +98,7 @@ class Watch:
         self._guard = threading.RLock()  # the thread that asks says what was told
         self._saved: _Memory | None = None
         self._said = ""
-        self._fresh = True  # nothing was looked at since the agent started
+        self._fresh = True  # the records were not read yet
         self._tries = 0
         self.count = 0
         """How often there was something to tell; it only grows."""
@@ -116,6 +116,10 @@ class Watch:
             if self._memory.owed and count == self.count:
                 # Not saved at once: to say it twice is harmless.
                 self._memory = replace(self._memory, owed="", at_s=self._clock())
+
+    def doubt(self) -> None:
+        """Something says that it printed: read the records again at the next look."""
+        self._fresh = True
 
     def look(self, job: Job) -> None:
         """Take note of a free printer. Raises PrinterError when its records cannot be read yet."""

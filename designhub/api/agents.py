@@ -96,6 +96,8 @@ def ask() -> ResponseReturnValue:
     ready = [each.printer for each in asked.printers if each.ready]
     if answer.work or not ready or not wait_s:
         return answer.to_json()
+    # What was said of a bed is heard by now: said again it would outlive a person's "clear".
+    asked = replace(asked, printers=[replace(each, foreign=False) for each in asked.printers])
     with _may_hold(hub) as held:
         until = time.monotonic() + wait_s
         while held and not answer.work and time.monotonic() < until:

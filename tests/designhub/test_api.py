@@ -1,5 +1,7 @@
 """The API as a whole: described, valid, strict about bodies, and closed to whoever may not."""
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -9,7 +11,9 @@ from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from basis import clock
+from designhub.api.agents import LOOK_EVERY_S
 from designhub.auth import Scope
+from printers.models import Bed, PrinterRow
 from router.waiting import NOT_CLEAR
 from tests.support.hubs import PASSWORD, OpenHub
 from tests.support.statements import counted
@@ -520,6 +524,35 @@ def test_a_print_that_is_not_ours_takes_the_bed_until_a_person_looks(hub: OpenHu
     owner = hub.client("owner")
     assert owner.form(f"/printers/{shop.printer}/bed-clear").status_code == 303
     assert len(ask()["work"]) == 1
+
+
+def test_what_a_held_question_says_of_a_bed_does_not_outlive_a_persons_word(hub: OpenHub) -> None:
+    shop = hub.shop()
+    agent, owner = hub.agent_token(shop.agent), hub.client("owner")
+    state = {"printer": str(shop.printer), "ready": True, "text": "Operational", "foreign": True}
+    answers: list[dict[str, Any]] = []
+
+    def ask() -> None:
+        body = {"printers": [state], "wait_s": 20}
+        client = hub.app.test_client()
+        answers.append(client.post("/api/v1/agents/me/ask", json=body, headers=agent).get_json())
+
+    def bed() -> Bed:
+        with hub.hub.database.reading() as session:
+            return session.get_one(PrinterRow, shop.printer).bed
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until = time.monotonic() + 10
+    while bed() is Bed.CLEAR:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert owner.form(f"/printers/{shop.printer}/bed-clear").status_code == 303
+    time.sleep(3 * LOOK_EVERY_S)
+    assert bed() is Bed.CLEAR
+    hub.ordered(shop)  # which ends the waiting
+    asking.join(20)
+    assert len(answers[0]["work"]) == 1
 
 
 READS = (

@@ -60,12 +60,14 @@ PRINTER_SIDE = {
     "protocol",
     "provenance",
     "signing",
+    "push",
     "station",
     "steps",
     "tending",
     "trust",
     "traces",
     "watch",
+    "ways",
 }
 """Modules of `printers` that install on a small board: the base install and nothing else."""
 

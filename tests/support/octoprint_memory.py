@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,17 +49,20 @@ class Memory:
     starts: list[str] = field(default_factory=list)  # physical starts, in order
     warm: list[tuple[float, float]] = field(default_factory=list)
     """The nozzle's history: seconds since 1970, and °C."""
+    session: str = "5e5510"
     silent: bool = False  # the firmware says nothing: prints stand still, cancels stick
     began: float = 0.0
     printed_s: float = 0.0  # before the last pause, or at its end
     lock: threading.RLock = field(default_factory=threading.RLock)
+    hear: Callable[[str, dict[str, Any]], None] = lambda kind, payload: None
+    """Told of every event of a print, as the push socket is."""
 
     # What a test does to it
 
     def firmware_error(self) -> None:
         """The firmware gives up in mid-print."""
         with self.lock:
-            self.end(success=False)
+            self.end(success=False, reason="error", error="Printer halted. kill() called!")
             self.state, self.error, self.selected = "Offline after error", "Printer halted", None
 
     def firmware_reset(self) -> None:
@@ -85,6 +89,11 @@ class Memory:
         if self.state == "Printing" and not self.silent and self.elapsed_s() >= self.length_s():
             self.end(success=True)
 
+    def tick(self) -> None:
+        """The same, for who does not ask anything."""
+        with self.lock:
+            self.advance()
+
     def length_s(self) -> float:
         return self.files[self.selected].print_s if self.selected else 0.0
 
@@ -96,8 +105,16 @@ class Memory:
         self.selected, self.state = path, "Printing"
         self.began, self.printed_s = time.monotonic(), 0.0
         self.starts.append(path)
+        self.hear("PrintStarted", self.payload())
 
-    def end(self, *, success: bool) -> None:
+    def payload(self) -> dict[str, Any]:
+        """What an event says of the file it is about."""
+        path = self.selected or ""
+        size = len(self.files[path].content) if path in self.files else None
+        name = path.rpartition("/")[2]
+        return {"name": name, "path": path, "origin": "local", "size": size}
+
+    def end(self, *, success: bool, reason: str = "cancelled", error: str = "") -> None:
         if self.state in ("Printing", "Paused", "Cancelling") and self.selected:
             file = self.files[self.selected]
             file.success += success
@@ -106,6 +123,13 @@ class Memory:
             file.last_end = time.time()
             self.printed_s = self.length_s() if success else 0.0
             self.state = "Operational"
+            if success:
+                self.hear("PrintDone", {**self.payload(), "time": file.last_print_s})
+            else:
+                if reason == "cancelled":
+                    self.hear("PrintCancelled", self.payload())
+                why = {"reason": reason, **({"error": error} if reason == "error" else {})}
+                self.hear("PrintFailed", {**self.payload(), **why, "time": 1.0})
 
     @property
     def busy(self) -> bool:
@@ -123,6 +147,8 @@ class Memory:
                 return self.on_file(method, path.removeprefix("/api/files/local/"), body, kind)
             if method == "GET":
                 return self.on_get(path, query)
+            if method == "POST" and path == "/api/login":
+                return 200, {"name": "somebody", "session": self.session, "active": True}
             if method == "POST" and path in ("/api/connection", "/api/job"):
                 command, refusal = parsed(body, kind)
                 if refusal:
@@ -150,7 +176,11 @@ class Memory:
             temperature: dict[str, object] = {"tool0": heater, "bed": heater}
             if "history=true" in query:
                 temperature["history"] = [
-                    {"time": int(at), "tool0": {"actual": c, "target": 0.0}, "bed": heater}
+                    {
+                        "time": int(at),
+                        "tool0": {"actual": c, "target": 0.0},
+                        "bed": {"actual": 21.3, "target": 0.0},
+                    }
                     for at, c in self.warm
                 ]
             return 200, {
@@ -168,15 +198,19 @@ class Memory:
             "completion": part * 100 if shown else None,
             "filepos": int(part * size) if shown else None,
             "printTime": int(self.elapsed_s()) if shown else None,
-            "printTimeLeft": None,
+            "printTimeLeft": 0 if shown and part == 1.0 else None,
         }
-        whose = {"path": self.selected, "origin": "local" if file else None, "size": size}
+        whose = {
+            "path": self.selected,
+            "origin": "local" if file else None,
+            "size": size if file else None,
+        }
         said = {"error": self.error} if self.error else {}
         return {"job": {"file": whose}, "progress": progress, "state": self.state, **said}
 
     def on_connection(self, command: dict[str, Any]) -> Answer:
         if command.get("command") == "disconnect":
-            self.end(success=False)  # this kills a print
+            self.end(success=False, reason="error")  # this kills a print
             self.state, self.selected, self.silent = "Offline", None, False
         elif command.get("command") != "connect":
             return 400, {"error": "command is invalid"}
@@ -292,7 +326,7 @@ def shown(path: str, file: Stored) -> dict[str, Any]:
         "type": "machinecode",
         "hash": hashlib.sha1(file.content, usedforsecurity=False).hexdigest(),
         "size": len(file.content),
-        "userdata": file.userdata,
+        **({"userdata": file.userdata} if file.userdata else {}),
         **({"prints": prints} if file.success + file.failure else {}),
     }
 

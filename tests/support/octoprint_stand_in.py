@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from tests.support.octoprint_memory import Answer, Memory
+from tests.support.octoprint_push import Socket
 
 KEY = "stand-in-key"
 
@@ -36,6 +37,11 @@ class StandIn(Memory):
     booting: bool = False
     asked: list[str] = field(default_factory=list)  # "METHOD /path" of every request, in order
     closing: threading.Event = field(default_factory=threading.Event)
+    socket: Socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.socket = Socket(session=lambda: self.session, tick=self.tick)
+        self.hear = self.socket.event
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,6 +60,9 @@ class Handler(BaseHTTPRequestHandler):
         self.stand_in.asked.append(f"{self.command} {path}")
         if self.stand_in.booting:
             self.as_if_booting()
+            return
+        if path.startswith("/sockjs/"):
+            self.push(path, body)
             return
         fault = self.next_fault(path)
         status, said = 0, None
@@ -91,6 +100,25 @@ class Handler(BaseHTTPRequestHandler):
             return 400, {"error": "CSRF validation failed"}
         kind = self.headers.get("Content-Type") or ""
         return self.stand_in.answer(self.command, path, body, kind, urlsplit(self.path).query)
+
+    def push(self, path: str, body: bytes) -> None:
+        """sockjs over plain HTTP."""
+        _, _, _, session, what = path.split("/")
+        if what == "xhr_send":
+            self.send_response(self.stand_in.socket.take(session, body))
+            self.send_header("Content-Type", "text/plain; charset=UTF-8")
+            self.send_header("Content-Length", "0")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/javascript; charset=UTF-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with suppress(OSError):
+            for piece in self.stand_in.socket.streamed(session, self.stand_in.closing):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
 
     def as_if_booting(self) -> None:
         if self.command == "GET":
