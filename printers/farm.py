@@ -162,10 +162,15 @@ def print_log(instance: Instance) -> list[PrintEvent]:
 def alive(instance: Instance) -> bool:
     """Whether the recorded process is still this server, and not another one of the same number.
 
-    A process that has ended but was not waited for has no command line any more.
+    A process that has ended but was not waited for has no command line any more, and one that just
+    begins has none yet: its state tells the two apart.
     """
+    process = Path(f"/proc/{instance.pid}")
     try:
-        line = Path(f"/proc/{instance.pid}/cmdline").read_bytes()
+        line = (process / "cmdline").read_bytes()
+        if not line:
+            state = (process / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            return state not in (b"Z", b"X")
     except OSError:
         return False
     return os.fsencode(instance.basedir) in line.split(b"\0")

@@ -26,6 +26,7 @@ from printers.octoprint import (
     sha1_of,
 )
 from printers.print_journal import PrintJournal
+from printers.traces import newest_print_from, warmest_from
 
 LOCAL = "local"
 
@@ -80,6 +81,18 @@ class Inside:
     def own_record(self, path: str) -> Own:
         """What the plugin's own journal proves of it."""
         return self._prints.own_record(path)
+
+    def newest_print(self, *, besides: str) -> float:
+        """When the newest recorded print of any stored file ended; 0.0 without any."""
+        with _told("files"):
+            stored = self._files.list_files(locations=LOCAL, recursive=True)
+            return newest_print_from({"files": _entries(stored[LOCAL])}, besides=besides)
+
+    def warmest_c(self, *, within_s: float) -> float | None:
+        """The warmest that any nozzle was in the last `within_s`, where that is known."""
+        with _told("temperatures"):
+            history = list(self._printer.get_temperature_history())
+            return warmest_from({"temperature": {"history": history}}, within_s=within_s)
 
     def upload(
         self, path: str, file: Path, *, userdata: Mapping[str, Any], no_overwrite: bool = True
@@ -185,6 +198,21 @@ def _prints(history: object) -> dict[str, Any]:
         last = max(ended, key=lambda each: float(each.get("timestamp") or 0))
         prints["last"] = {"printTime": last.get("printTime")}
     return prints
+
+
+def _entries(stored: object) -> list[dict[str, Any]]:
+    """Files and folders as the REST API lists them."""
+    found = []
+    for entry in (stored if isinstance(stored, dict) else {}).values():
+        children = entry.get("children")
+        if children is not None:
+            found.append({"path": entry.get("path"), "children": _entries(children)})
+            continue
+        ended = [each for each in entry.get("history") or () if isinstance(each, dict)]
+        dates = [float(each.get("timestamp") or 0) for each in ended]
+        last = {"prints": {"last": {"date": max(dates)}}} if dates else {}
+        found.append({"path": entry.get("path"), **last})
+    return found
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from tests.support.agent_process import (
 from tests.support.hub_stand_in import HubStandIn, hub_served
 from tests.support.octoprint_fixtures import Bench, Farm, RealBench, StandInBench, dwells
 from tests.support.octoprint_stand_in import Fault
+from tests.support.plugin_fixtures import InsideBench
 
 FREE, PRINTING = Job(state="Operational"), Job(state="Printing", path="vase.gcode")
 OFF = Job(state="Offline")
@@ -213,8 +214,13 @@ def test_an_sd_card_is_not_written_with_every_look(board: Board) -> None:
 # What OctoPrint remembers.
 
 
-@pytest.fixture(params=["stand_in", pytest.param("real", marks=pytest.mark.octoprint)])
+REAL = [pytest.param(each, marks=pytest.mark.octoprint) for each in ("real", "inside")]
+
+
+@pytest.fixture(params=["stand_in", *REAL])
 def bench(request: pytest.FixtureRequest) -> Bench:
+    if request.param == "inside":
+        return InsideBench(request.getfixturevalue("plugin"))
     if request.param == "real":
         return RealBench(request.getfixturevalue("farm"), 0)
     stand_in: Bench = request.getfixturevalue("stand_in")
@@ -231,9 +237,10 @@ def test_the_newest_print_of_others(bench: Bench, gcode_path: str, tmp_path: Pat
     assert bench.client.newest_print(besides="designhub/") > before
 
 
-@pytest.mark.octoprint
-def test_a_real_history_of_temperatures(farm: Farm) -> None:
-    client = farm.fresh(0).client()
+def test_a_history_of_temperatures(bench: Bench) -> None:
+    client, now = bench.client, time.time()
+    if isinstance(bench, StandInBench):
+        bench.stand_in.warm = [(now - n, 21.0) for n in range(9, -1, -1)]
     until(lambda: client.warmest_c(within_s=1.0) is not None, limit_s=30)
     warmest_c = client.warmest_c(within_s=1.0)
     assert warmest_c is not None

@@ -20,6 +20,7 @@ from printers.farm import Instance
 from printers.in_time import unlimited
 from printers.octoprint import OctoPrint, PrinterError
 from printers.plugin.memory import Memory, save
+from tests.support.agent_process import watched_until_now
 from tests.support.hub_stand_in import TOKEN
 from tests.support.octoprint_fixtures import Farm, RealBench, eventually
 
@@ -90,6 +91,7 @@ class PluginServer:
         if memory is not None:
             self.data.mkdir(parents=True)
             save(self.data / "hub.json", memory)
+            watched_until_now(self.data / "agent", f"inside:{self.data}")
         self.dies_at(kill_at)
         self.farm.fresh(0)
 
@@ -174,6 +176,13 @@ class Bridged(OctoPrint):
 
     def own_record(self, path: str) -> Own:
         return Own(self.call("own_record", path))
+
+    def newest_print(self, *, besides: str) -> float:
+        return float(self.call("newest_print", besides=besides))
+
+    def warmest_c(self, *, within_s: float) -> float | None:
+        told = self.call("warmest_c", within_s=within_s)
+        return None if told is None else float(told)
 
     def upload(self, path: str, file: Path, *, userdata: Any, no_overwrite: bool = True) -> None:
         self.call("upload", path, os.fspath(file), userdata=userdata, no_overwrite=no_overwrite)
