@@ -14,7 +14,18 @@ from basis import clock, jail
 from basis.errors import Invalid
 from basis.settings import Settings
 from designhub import access, errors, language, logs, publications, worker
-from designhub.api import agents, book, designs, jobs, machines, people, quotes, service, workshops
+from designhub.api import (
+    agents,
+    book,
+    designs,
+    jobs,
+    machines,
+    people,
+    photos,
+    quotes,
+    service,
+    workshops,
+)
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
 from designhub.git_http import git_blueprint
@@ -88,6 +99,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         workshops,
         service,
         machines,
+        photos,
         agents,
         book,
         downloads,

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from basis import clock
 from basis.errors import Conflict, HubError, Invalid
+from printers.camera import Camera
 from printers.capability import Profile
 from printers.gcode import Guard
 from printers.hub import HubClient, HubFailed, HubSilent, TokenRefused, backoff_s, checked_hub_url
@@ -63,6 +64,9 @@ class PrinterAt(NamedTuple):
 
     url: str
     api_key: str
+    snapshot: str = ""
+    """Where its camera's picture is, for the photo at the end of a run; "" is where OctoPrint takes
+    its own, `camera.NEVER` is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,10 @@ class Snapshot:
     again_s: float
     """Seconds until the next question."""
     printers: tuple[View, ...]
+
+
+def no_photo(_: UUID) -> None:
+    """The camera of a printer that has none."""
 
 
 def never(_: str) -> None:
@@ -228,6 +236,7 @@ class Agent:
         self, name: str, address: PrinterAt, journal: Journal, files: Path, stop: threading.Event
     ) -> Station:
         octoprint = self._port_of(address)
+        camera = self._camera(name, address, stop)
 
         def tools(station: Station) -> Tools:
             return Tools(
@@ -244,6 +253,7 @@ class Agent:
                 show=station.show,
                 stop=stop,
                 look_s=self.config.look_s,
+                photo=camera,
                 signed=unchecked if self._trust is None else self._trust.check,
                 watch=Watch(
                     self.config.folder / "watched" / f"{digest_of(address.url)}.json",
@@ -271,6 +281,23 @@ class Agent:
             chance=self._chance,
             connect_s=self.config.connect_s,
         )
+
+    def _camera(
+        self, name: str, address: PrinterAt, stop: threading.Event
+    ) -> Callable[[UUID], None]:
+        """What takes the photos of a printer; nobody where it is reached another way than by HTTP,
+        unless its camera's address is given."""
+        if self._port_of != self._over_http and not address.snapshot:
+            return no_photo
+        return Camera(
+            address.url,
+            api_key=address.api_key,
+            snapshot=address.snapshot,
+            hub=self._client,
+            say=lambda level, text: self._say(level, text, printer=name),
+            stop=stop,
+            chance=self._chance,
+        ).after
 
     def _guard_of(self, name: str) -> Guard | None:
         """The limits of a printer, as the hub last told them."""

@@ -9,6 +9,7 @@ folder = "/var/lib/designhub-agent"
 [printers.ender]
 url = "http://octopi.local"
 key = "…"
+# snapshot = "http://octopi.local:8080/?action=snapshot"
 """
 
 import tomllib
@@ -16,11 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from basis.errors import Invalid
 from basis.settings import AGENT_PREFIX, parsed, setting
 from printers.agent import AgentConfig, PrinterAt
 from printers.agent_enrol import UNFINISHED
+from printers.camera import NEVER
 
 MOST_CONFIG_BYTES = 1_000_000
 WHERE = "docs/connecting-a-printer.md"
@@ -161,9 +164,12 @@ def _from_file(path: Path) -> tuple[dict[str, str], dict[str, PrinterAt], tuple[
 
 
 def _printer(path: Path, name: str, table: Any) -> PrinterAt:
-    if not isinstance(table, dict) or set(table) != {"url", "key"}:
-        raise Invalid(f"{path}: [printers.{name}] needs exactly url and key")
-    return PrinterAt(_text(path, "url", table["url"]), _text(path, "key", table["key"]))
+    if not isinstance(table, dict) or set(table) - {"snapshot"} != {"url", "key"}:
+        raise Invalid(f"{path}: [printers.{name}] needs url and key, and may have snapshot")
+    snapshot = _text(path, "snapshot", table.get("snapshot", "")).strip()
+    if snapshot not in ("", NEVER) and urlsplit(snapshot).scheme not in ("http", "https"):
+        raise Invalid(f"{path}: snapshot of {name} is an address http://… or {NEVER!r}")
+    return PrinterAt(_text(path, "url", table["url"]), _text(path, "key", table["key"]), snapshot)
 
 
 def _text(path: Path, name: str, value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 from basis.errors import Invalid
 from printers.gcode import GcodeRefused, Guard, measure
@@ -77,6 +78,8 @@ class Tools:
     show: Callable[[RunRecord, Beat, str], None]
     stop: threading.Event
     look_s: float
+    photo: Callable[[UUID], None]
+    """A run ended: its bed is worth a photo. Returns at once."""
     signed: Callable[[Lease], None]
     """Raises NotSigned for a run that our own hub did not sign; does nothing where no package for
     signatures can be had, and the sha256 from the hub's own answer decides."""
@@ -369,6 +372,8 @@ class Tending:
         level = "info" if what is What.DONE else "warning"
         self.tools.say(level, f"{what}: {why}")
         self.note(what, evidence=why, print_s=print_s, progress_ppm=progress)
+        if what in (What.DONE, What.FAILED, What.UNCLEAR):
+            self.tools.photo(self.lease.run)
         self.tools.at("after_end")
 
     def tell(self) -> float:

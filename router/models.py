@@ -217,6 +217,8 @@ class RunRow(Base):
     job_at_fault: Mapped[bool | None]
     printer_at_fault: Mapped[bool | None]
     cause: Mapped[str] = mapped_column(Text, default="")
+    photo_sha256: Mapped[str | None] = mapped_column(String(64))
+    """What its agent photographed at its end (`router.photos`): for maker and workshop."""
 
     job: Mapped[JobRow] = relationship(back_populates="runs")
 

@@ -91,6 +91,7 @@ def _jobs(group: InstrumentedAttribute[UUID]) -> Select[*tuple[Any, ...]]:
             newest,
             RunRow.state,
             RunRow.stop_asked,
+            RunRow.photo_sha256,
             RunRow.progress_ppm,
             RunRow.seconds_left,
         )

@@ -53,6 +53,7 @@ class Description:
     status: int
     query: Mapping[str, str]
     media: str
+    body: str | None
     who: str
 
 
@@ -64,10 +65,11 @@ def describes(
     status: int = 200,
     query: Mapping[str, str] | None = None,
     media: str = "application/json",
+    body: str | None = None,
     who: str = "anybody",
 ) -> Callable[[View], View]:
     """Attach a description to a view. `query` names each parameter with its meaning; `who` is
-    `anybody`, `account` or `agent`."""
+    `anybody`, `account` or `agent`; `body` is the kind of a body that is no message."""
 
     def attach(view: View) -> View:
         view.__dict__["description"] = Description(
@@ -77,6 +79,7 @@ def describes(
             status=status,
             query=query or {},
             media=media,
+            body=body,
             who=who,
         )
         return view
@@ -176,6 +179,9 @@ def _operation(
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    if description.body is not None:
+        content = {description.body: {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": content}
     if description.who != "anybody":
         ways = ["agent"] if description.who == "agent" else ["token", "password"]
         operation["security"] = [{way: []} for way in ways]

@@ -363,6 +363,8 @@ class Run(Message):
     ended_at: str | None
     stop_asked: bool
     cause: str
+    photo: str | None
+    """Where the photo of the bed at its end is, for maker and workshop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -705,6 +707,15 @@ class AgentMade(Message):
     printers: list[UUID]
     hub_key: str = ""
     """The hub's public key, for the agent's settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoKept(Message):
+    """The photo of a run that is kept: the first one."""
+
+    run: UUID
+    sha256: str
+    """Of the picture as it was drawn anew."""
 
 
 # The book.

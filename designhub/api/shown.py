@@ -275,6 +275,9 @@ def run(row: RunRow) -> schema.Run:
         ended_at=when(row.ended_at),
         stop_asked=row.stop_asked,
         cause=row.cause,
+        photo=None
+        if row.photo_sha256 is None
+        else f"/api/v1/jobs/{row.job_id}/runs/{row.id}/photo",
     )
 
 

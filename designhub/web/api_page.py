@@ -141,7 +141,8 @@ def _operation(
     method: str, path: str, said: Mapping[str, Any], messages: Mapping[str, Any]
 ) -> Operation:
     media = said.get("requestBody", {}).get("content", {})
-    body = kind_of(media["application/json"]["schema"]).message if media else None
+    json_body = media.get("application/json")
+    body = kind_of(json_body["schema"]).message if json_body else None
     return Operation(
         id=said["operationId"],
         method=method.upper(),

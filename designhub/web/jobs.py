@@ -15,6 +15,7 @@ from commons.settlement import total
 from designhub import access
 from designhub.api import schema
 from designhub.api.jobs import VERBS, fail, say, signed_run
+from designhub.api.photos import photo
 from designhub.auth import Caller
 from designhub.errors import status_of
 from designhub.hub import base_url, this_hub
@@ -82,6 +83,13 @@ def provenance_file(job_id: UUID, run_id: UUID) -> ResponseReturnValue:
         "Content-Type": "application/json",
         "Content-Disposition": f'attachment; filename="{name}"',
     }
+
+
+@bp.get("/jobs/<uuid:job_id>/runs/<uuid:run_id>/photo.jpg")
+@signed_in
+def photo_file(job_id: UUID, run_id: UUID) -> ResponseReturnValue:
+    """The bed at the end of a run."""
+    return photo(g.caller, job_id, run_id)
 
 
 @bp.post("/jobs/<uuid:job_id>/messages")

@@ -261,6 +261,7 @@ def test_the_tables_hold_every_page(place: Place) -> None:
     elsewhere |= {"/jobs/{job}/events", "/orders/{order}/events"}  # test_live: they do not end
     elsewhere.add("/workshops/{workshop}/events")
     elsewhere.add("/jobs/{job}/runs/{run_id}/provenance.json")  # test_provenance
+    elsewhere.add("/jobs/{job}/runs/{run_id}/photo.jpg")  # test_photos
     for rule in place.hub.app.url_map.iter_rules():
         if not rule.endpoint.startswith("web."):
             continue

@@ -75,6 +75,8 @@ ROUTES: dict[tuple[str, str], Scope | str | None] = {
     ("POST", "/api/v1/runs/{run_id}/permit"): AGENT,
     ("POST", "/api/v1/runs/{run_id}/beat"): AGENT,
     ("POST", "/api/v1/runs/{run_id}/report"): AGENT,
+    ("POST", "/api/v1/runs/{run_id}/photo"): AGENT,
+    ("GET", "/api/v1/jobs/{job_id}/runs/{run_id}/photo"): Scope.READ,
 }
 QUOTES = ("POST", "/api/v1/quotes")
 """Anybody may ask; a token that says who asks must be allowed to order."""

@@ -42,6 +42,7 @@ PRINTER_SIDE = {
     "agent_config",
     "agent_enrol",
     "appkeys",
+    "camera",
     "capability",
     "estimates",
     "evidence",

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from basis.errors import HubError, Invalid, NotAllowed, NotFound, NotSignedIn
 from basis.messages import Message
+from designhub.api.schema import PhotoKept
 from printers.capability import COMMON
 from printers.protocol import (
     Answer,
@@ -77,6 +78,7 @@ class RunRow:
     said: list[Report] = field(default_factory=list)
     beats: int = 0
     never_started: bool = False
+    photos: list[bytes] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -288,6 +290,9 @@ class HubStandIn:
             raise NotFound(f"this agent has no run {run_id}")
         if method == "GET":
             return run.gcode
+        if what == "photo":
+            run.photos.append(body)
+            return PhotoKept(run=run.lease.run, sha256="")
         of_run: Mapping[str, tuple[Any, Any]] = {
             "permit": (PermitAsk, self.permit),
             "beat": (Beat, self.beat),
@@ -341,7 +346,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("GET", None)
 
     def do_POST(self) -> None:
-        self._serve("POST", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        is_photo = self.headers["Content-Type"].startswith("image/")
+        self._serve("POST", body if is_photo else json.loads(body))
 
     def _serve(self, method: str, body: Any) -> None:
         path = self.path.removeprefix("/api/v1")
