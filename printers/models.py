@@ -128,6 +128,12 @@ class PrinterRow(Base):
     passed: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
     """How many prints a person accepted, and how many failed with the printer at fault."""
+    took_per_mille: Mapped[int] = mapped_column(default=1_000, server_default="1000")
+    took_runs: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What its prints took, of what the slicer thought, and of how many that is the median."""
+    mass_per_mille: Mapped[int] = mapped_column(default=1_000, server_default="1000")
+    mass_slices: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What slices for it asked of filament, of what was estimated, and how many."""
     idle_since: Mapped[datetime]
     change: Mapped[int] = mapped_column(BigInteger, index=True)
     """Number of the last change that routing must know: place, profile, prices, material."""

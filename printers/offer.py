@@ -152,6 +152,11 @@ class Offer:
     idle_since: datetime
     passed: int
     failed: int
+    took_per_mille: int = 1_000
+    took_runs: int = 0
+    mass_per_mille: int = 1_000
+    mass_slices: int = 0
+    """What its record says of estimates: `printers.models.PrinterRow`."""
     duty: Duty = Duty.OPEN
     quiet: Quiet | None = None
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from basis.errors import Invalid
 from printers.bundles import Bundle, Preset, shown_name
@@ -207,6 +208,7 @@ def profile_of(
         travel_mm_s=_pace(settings, "travel_speed", 130, 20, 600),
         acceleration_mm_s2=_push(settings),
         retract_um=max(0, round(_number(values, "retract_length", "2") * 1_000)),
+        **_limits(settings),
         tuning=Tuning(origin=_line(origin), settings=settings, filaments=by_family),
     )
     corners = {"print_bed_min": f"{left_x},{front}", "print_bed_max": f"{right},{back}"}
@@ -368,6 +370,33 @@ def _push(settings: Mapping[str, str]) -> int:
         if (value := float(settings.get(name, "0"))) >= 100:
             return min(50_000, round(value))
     return 1_000
+
+
+LIMITS: Mapping[str, tuple[int, int, tuple[str, ...]]] = {
+    "max_acceleration_mm_s2": (
+        100,
+        50_000,
+        tuple(
+            f"machine_max_acceleration_{what}"
+            for what in ("x", "y", "e", "extruding", "retracting", "travel")
+        ),
+    ),
+    "max_z_acceleration_mm_s2": (10, 50_000, ("machine_max_acceleration_z",)),
+    "max_jerk_mm_s": (1, 200, tuple(f"machine_max_jerk_{axis}" for axis in "xye")),
+    "max_z_jerk_mm_s": (1, 200, ("machine_max_jerk_z",)),
+    "max_z_feed_mm_s": (1, 1_000, ("machine_max_feedrate_z",)),
+}
+"""Limits of the guard, their bounds, and the vendor's limits of the machine that say them."""
+
+
+def _limits(settings: Mapping[str, str]) -> dict[str, Any]:
+    """What the machine bears, where its maker says so; elsewhere the profile's own limits hold."""
+    limits = {}
+    for name, (low, high, told) in LIMITS.items():
+        most = max((float(settings.get(each, "0")) for each in told), default=0.0)
+        if most > 0:
+            limits[name] = max(low, min(high, math.ceil(most)))
+    return limits
 
 
 def _pace(settings: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -80,6 +80,10 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         idle_since=row.idle_since,
         passed=row.passed,
         failed=row.failed,
+        took_per_mille=row.took_per_mille,
+        took_runs=row.took_runs,
+        mass_per_mille=row.mass_per_mille,
+        mass_slices=row.mass_slices,
         duty=row.duty,
         quiet=quiet_of(row),
     )

@@ -459,6 +459,11 @@ def count(session: Session, *, printer_id: UUID, passed: int = 0, failed: int = 
     )
 
 
+def learned(session: Session, *, printer_id: UUID, **figures: int) -> None:
+    """Keep what a printer's record says of estimates (`router.learning`)."""
+    session.execute(update(PrinterRow).where(PrinterRow.id == printer_id).values(**figures))
+
+
 def idle(session: Session, *, printer_id: UUID, now: datetime) -> None:
     """The printer's run ended: the longest idle wins a tie between equal quotes."""
     session.execute(update(PrinterRow).where(PrinterRow.id == printer_id).values(idle_since=now))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from basis.errors import NotAllowed
 from commons.facts import Outcome
 from printers import registry
-from router import bookkeeping, rows
+from router import bookkeeping, learning, rows
 from router.history import job_event, run_event
 from router.models import JobRow, RunRow
 from router.states import Event, JobEvent, Run
@@ -112,5 +112,7 @@ def _took(
     print_s: int | None,
 ) -> None:
     worked_s = None if print_s is None else max(0, min(print_s, MOST_PRINT_S))
+    if outcome == "printed":
+        learning.took(session, run, print_s=worked_s)
     bookkeeping.run_took(session, run, outcome=outcome, by=actor, print_s=worked_s, now=now)
     registry.idle(session, printer_id=run.printer_id, now=now)

@@ -1,7 +1,7 @@
 """What one copy of each part takes on each of many printers: as sliced before, or estimated."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -11,7 +11,7 @@ from designs.queries import PrintablePart
 from printers.capability import Choices, Profile
 from printers.offer import Offer
 from printers.slicer import BadSettings, cache_key, job_ini
-from router import estimate
+from router import estimate, learning
 from router.estimate import Record
 from router.models import JobRow, QuoteItemRow, RunRow, SliceRow
 from router.states import Run
@@ -27,6 +27,8 @@ class Figures:
     duration_source: str
     estimated_s: int
     """The plain estimate, whatever is said in the end: what a printer's record is made of."""
+    sliced: bool = False
+    """Whether a slicer said so, not only our estimate."""
 
 
 def plate_of(*, stl_sha256: str, ini: str) -> str:
@@ -74,6 +76,7 @@ class Figuring:
                 duration_s=known.duration_s,
                 duration_source=f"sliced by {known.sliced_by}",
                 estimated_s=plain_s,
+                sliced=True,
             )
         duration_s, source = estimate.corrected(plain_s, record)
         return Figures(
@@ -102,6 +105,23 @@ class Figuring:
         except BadSettings:  # this printer cannot follow: matching says so in its own words
             return ()
         return tuple(plate_of(stl_sha256=part.stl_sha256, ini=ini) for part in self._parts)
+
+
+def by_record(figures: Figures, offer: Offer) -> Figures:
+    """Figures as a printer's own record corrects them: the time by what its prints took, and the
+    mass, where it is an estimate only, by what slices for it asked."""
+    mass_mg, mass_source = figures.mass_mg, figures.mass_source
+    if not figures.sliced and offer.mass_slices and offer.mass_per_mille != 1_000:
+        mass_mg = learning.scaled(mass_mg, offer.mass_per_mille)
+        mass_source += f", corrected by {offer.mass_slices} slices for this printer"
+    said = learning.pace_said(offer.took_per_mille, offer.took_runs)
+    return replace(
+        figures,
+        mass_mg=mass_mg,
+        mass_source=mass_source,
+        duration_s=learning.scaled(figures.duration_s, offer.took_per_mille),
+        duration_source=f"{figures.duration_source}; {said}" if said else figures.duration_source,
+    )
 
 
 def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record]:

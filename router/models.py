@@ -143,6 +143,8 @@ class JobRow(Base):
     """What OctoPrint reports of a file it holds."""
     gcode_bytes: Mapped[int | None] = mapped_column(BigInteger)
     mass_mg: Mapped[int | None] = mapped_column(BigInteger)
+    estimated_mg: Mapped[int | None] = mapped_column(BigInteger)
+    """What was estimated before slicing, without any printer's record."""
     duration_s: Mapped[int | None] = mapped_column(BigInteger)
     sliced_by: Mapped[str | None] = mapped_column(String(80))
     made_from: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -204,6 +206,8 @@ class RunRow(Base):
     permit_until: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    print_s: Mapped[int | None] = mapped_column(BigInteger)
+    """How long the machine worked until it was done, by its own record."""
     progress_ppm: Mapped[int] = mapped_column(default=0)
     """Share of the file sent to the machine, in millionths."""
     seconds_left: Mapped[int | None]

@@ -19,7 +19,7 @@ from printers.quiet import delay_s
 from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
-from router.figures import Figures, Figuring, records
+from router.figures import Figures, Figuring, by_record, records
 from router.globe import Place, great_circle_m
 from router.index import Index
 from router.matching import Axis, Body, Fixer, Need, Reason, is_near_miss, spool_for, why_not
@@ -252,7 +252,8 @@ class _Search:
         known = records(session, rows)
         self._figuring.learn(session, {offer.profile for offer in rows})
         for offer in rows:
-            figures = self._figuring.of(offer.profile, record=known.get(offer.printer))
+            said = self._figuring.of(offer.profile, record=known.get(offer.printer))
+            figures = tuple(by_record(each, offer) for each in said)
             queue_s = queues.get(offer.printer, 0)
             self._consider(offer, figures, straight_m=metres[offer.printer], queue_s=queue_s)
 

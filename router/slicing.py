@@ -22,8 +22,10 @@ from basis.blobs import Blobs
 from basis.db import Database
 from basis.errors import HubError, NotAllowed, NotFound, TooLarge, Unavailable
 from designs import queries as designs
+from designs.facts import MeshFacts
 from printers import queries as printers
 from printers.capability import Choices, Profile
+from printers.models import PrinterRow
 from printers.provenance import digest
 from printers.slicer import (
     LIMITS,
@@ -33,7 +35,7 @@ from printers.slicer import (
     job_ini,
     slice_plate,
 )
-from router import jobs, rows
+from router import estimate, jobs, learning, rows
 from router.figures import plate_of
 from router.history import HUB, job_event
 from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, SliceRow
@@ -55,6 +57,8 @@ class _Plate:
     stl_sha256: str
     profile: Profile
     choices: Choices
+    estimated_mg: int
+    """As plainly estimated, for the printer's record."""
 
 
 def slice_job(
@@ -84,7 +88,14 @@ def slice_job(
                 jobs.refused(session, job, reason=str(exc), now=clock.now())
         return
     with database.writing() as session:
-        ready(session, job_id, made, now=clock.now(), made_from=_made_from(plate, made))
+        ready(
+            session,
+            job_id,
+            made,
+            now=clock.now(),
+            made_from=_made_from(plate, made),
+            estimated_mg=plate.estimated_mg,
+        )
 
 
 def due(session: Session) -> list[UUID]:
@@ -104,10 +115,14 @@ def _plate(session: Session, job_id: UUID) -> _Plate | None:
     mesh = designs.part(session, job.item.part_id)[0].mesh
     if mesh.stl_sha256 is None:
         raise NotAllowed(f"the mesh of job {job_id} is not measured any more")
+    profile = Profile.from_json(printers.printer(session, job.printer_id).profile)
+    choices = Choices.from_json(quote.choices)
+    facts = MeshFacts.from_json(mesh.facts or {})
     return _Plate(
         stl_sha256=mesh.stl_sha256,
-        profile=Profile.from_json(printers.printer(session, job.printer_id).profile),
-        choices=Choices.from_json(quote.choices),
+        profile=profile,
+        choices=choices,
+        estimated_mg=estimate.mass_mg(facts, profile=profile, choices=choices),
     )
 
 
@@ -200,21 +215,26 @@ def ready(
     *,
     now: datetime,
     made_from: dict[str, str] | None = None,
+    estimated_mg: int | None = None,
 ) -> None:
     """The G-code of an ordered job is there: it may be leased, unless people must be asked first.
     Does nothing for a job in another state.
 
-    made_from : digests of what was sliced, for the provenance of its prints.
+    made_from    : digests of what was sliced, for the provenance of its prints.
+    estimated_mg : what was plainly estimated of it, for the printer's record.
     """
     job = jobs.get(session, job_id)
     if job.state is not Job.ORDERED:
         return
     quote = job.order.quote
-    why = _dearer(quote, job.item, made) or _too_heavy(session, job, quote, made)
+    pace = session.get_one(PrinterRow, job.printer_id).took_per_mille
+    took_s = learning.scaled(made.duration_s, pace)
+    why = _dearer(quote, job.item, made, took_s=took_s) or _too_heavy(session, job, quote, made)
     job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
     job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
     job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
-    job.made_from = made_from
+    job.made_from, job.estimated_mg = made_from, estimated_mg
+    learning.asked_for(session, job.printer_id)
     if why:
         job.reason = f"{why}. Agree to make it at the quoted price, or cancel"
         job_event(session, job, JobEvent.COSTS_MORE, actor=HUB, now=now, note=job.reason)
@@ -223,15 +243,16 @@ def ready(
     job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
 
 
-def _dearer(quote: QuoteRow, item: QuoteItemRow, made: SliceRow) -> str:
-    """Why the slice is not worth the quoted price any more, in words; or nothing."""
+def _dearer(quote: QuoteRow, item: QuoteItemRow, made: SliceRow, *, took_s: int) -> str:
+    """Why the slice is not worth the quoted price any more, in words; or nothing. `took_s`: its
+    time as this printer would take."""
     inputs = Inputs.from_json(quote.inputs)
     quoted = made_minor(inputs, mass_mg=item.mass_mg, duration_s=item.duration_s)
-    needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=made.duration_s)
+    needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=took_s)
     if needed * 100 <= quoted * (100 + MORE_PCT):
         return ""
     return (
-        f"the slice needs {made.mass_mg / 1000:.1f} g and {made.duration_s // 60} min, quoted"
+        f"the slice needs {made.mass_mg / 1000:.1f} g and {took_s // 60} min, quoted"
         f" were {item.mass_mg / 1000:.1f} g and {item.duration_s // 60} min: material and"
         f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer"
     )

@@ -142,6 +142,32 @@ def due(task: Task) -> str:
     return _(" or ").join(when)
 
 
+def pace(printer: PrinterRow) -> str:
+    """What its record says of the slicer's times; nothing while there is none."""
+    if not printer.took_runs:
+        return ""
+    share, n = abs(printer.took_per_mille - 1_000) * 10, printer.took_runs
+    if printer.took_per_mille == 1_000:
+        return ngettext(
+            "It takes as long as its slicer thinks, from %(n)s print.",
+            "It takes as long as its slicer thinks, from %(n)s prints.",
+            n,
+        )
+    if printer.took_per_mille > 1_000:
+        return ngettext(
+            "It takes %(share)s longer than its slicer thinks, from %(n)s print.",
+            "It takes %(share)s longer than its slicer thinks, from %(n)s prints.",
+            n,
+            share=words.share(share),
+        )
+    return ngettext(
+        "It takes %(share)s less time than its slicer thinks, from %(n)s print.",
+        "It takes %(share)s less time than its slicer thinks, from %(n)s prints.",
+        n,
+        share=words.share(share),
+    )
+
+
 def way(each: Carriage, currency: str) -> str:
     """One way a part can leave, with what it costs."""
     if each.base_minor and each.per_km_minor:
