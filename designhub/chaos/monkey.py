@@ -18,13 +18,16 @@ from designhub.chaos.records import Records
 from designhub.chaos.world import World
 from printers import farm
 
-WAIT_S = 45.0
+WAIT_S = 30.0
 """How long a line may not be reached before another strike has its turn."""
 
-PAUSE_S = {"hub": (2.0, 6.0), "worker": (2.0, 8.0)}
-"""Between two strikes of one list; hubs that are always dead show nothing."""
+PAUSE_S = (0.5, 3.0)
+"""Between two strikes of one list."""
 
-AGENT_PAUSE_S = (0.5, 3.0)
+REST_S = 3.0
+"""What a hub gets before it dies again, and at least as long as it was away: one that is dead
+all the time shows nothing, and how long it takes to come back is the machine's affair."""
+
 LOOK_S = 0.05
 
 
@@ -49,6 +52,7 @@ class Monkey:
         """What was done at moments."""
         self.problems: list[str] = []
         self._over = threading.Event()
+        self._hub_may_die = threading.Lock()
         self._threads = [
             threading.Thread(target=self._strike_all, args=each, daemon=True)
             for each in plan.strikes.items()
@@ -90,9 +94,14 @@ class Monkey:
         waiting = deque(strikes)
         while waiting and not self._over.is_set():
             strike = waiting.popleft()
-            if not self._struck(strike):
+            if "hub" in strike.victims:
+                with self._hub_may_die:
+                    hit = self._struck(strike)
+            else:
+                hit = self._struck(strike)
+            if not hit:
                 waiting.append(strike)
-            self._over.wait(chance.uniform(*PAUSE_S.get(who, AGENT_PAUSE_S)))
+            self._over.wait(chance.uniform(*PAUSE_S))
 
     def _struck(self, strike: Strike) -> bool:
         desk = self._world.desk
@@ -108,11 +117,14 @@ class Monkey:
         return True
 
     def _until_up(self, names: tuple[str, ...]) -> None:
+        began = time.monotonic()
         time.sleep(0.3)  # until its keeper has seen it
-        until = time.monotonic() + WAIT_S
+        until = began + WAIT_S
         while not self._all_up(names) and time.monotonic() < until:
             if self._over.wait(LOOK_S):
                 return
+        if "hub" in names:
+            self._over.wait(max(REST_S, time.monotonic() - began))
 
     def _all_up(self, names: tuple[str, ...]) -> bool:
         running = all(map(self._world.runs, names))
@@ -135,10 +147,7 @@ class Monkey:
         world, who = self._world, moment.who
         match moment.act:
             case Act.KILL:
-                if not world.kill(who, at="a moment"):
-                    return None
-                self._until_up((who,))
-                return ""
+                return "" if self._killed(who) else None
             case Act.TURN_CLOCK:
                 clock = world.clocks[who]
                 clock.turn(moment.amount)
@@ -147,11 +156,30 @@ class Monkey:
             case Act.FILL_DISK:
                 return self._fill(moment)
             case Act.PRINT_FOREIGN:
-                return by_hand.print_foreign(self._persons[who], self._records, chance)
+                return by_hand.print_foreign(
+                    self._persons[who], self._records, chance, watched=self._watched(who)
+                )
             case Act.PRINT_AGAIN:
                 number = int(who.rpartition("-")[2])
                 log = farm.print_log(world.servers[number])
-                return by_hand.print_again(self._persons[who], self._records, log)
+                return by_hand.print_again(
+                    self._persons[who], self._records, log, watched=self._watched(who)
+                )
+
+    def _watched(self, octoprint: str) -> Callable[[], bool]:
+        return lambda: self._world.runs(octoprint.replace("octoprint", "agent"))
+
+    def _killed(self, who: str) -> bool:
+        if who == "hub" and not self._hub_may_die.acquire(blocking=False):
+            return False  # it has had enough for now
+        try:
+            killed = self._world.kill(who, at="a moment")
+            if killed:
+                self._until_up((who,))
+            return killed
+        finally:
+            if who == "hub":
+                self._hub_may_die.release()
 
     def _fill(self, moment: Moment) -> str | None:
         disk = self._world.disks[moment.who]

@@ -191,6 +191,13 @@ class Person:
         instance = self._instance()
         return OctoPrint(instance.url, api_key=instance.hand_key, connect_s=1.0, read_s=5.0)
 
+    def bed_is_taken(self) -> bool:
+        """Whether the hub's page says that something lies there."""
+        with suppress(HubError):
+            path = f"/printers/{self._printer}"
+            return self._api.ask(schema.Printer, "GET", path).bed != "clear"
+        return False
+
     def take_off(self) -> None:
         """The bed is empty from this line on."""
         self._records.write(Deed.TOOK_OFF, printer=self.number)

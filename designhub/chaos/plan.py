@@ -67,7 +67,7 @@ class Plan:
         while True:
             act = chance.choices(list(Act), [10, 4, 3, 2, 2])[0]
             printer = chance.randrange(self.printers)
-            after_s = round(chance.uniform(2.0, 7.0), 1)
+            after_s = round(chance.uniform(4.0, 10.0), 1)
             match act:
                 case Act.KILL:
                     kinds = ("hub", "worker", f"agent-{printer}", f"octoprint-{printer}")

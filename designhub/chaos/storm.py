@@ -137,7 +137,14 @@ def set_up(plan: Plan, world: World, *, say: Callable[[str], None]) -> Cast:
         ),
         what="the agents do not report",
     )
+    say("The first parts are ordered and sliced; the cache serves the rest")
+    world.until(lambda: _sliced(maker), what="the first parts are not sliced")
     return Cast(accounts=accounts, printers=printers, persons=persons, maker=maker, records=records)
+
+
+def _sliced(maker: Maker) -> bool:
+    maker.once()
+    return bool(maker.jobs) and all(job.state != "ordered" for job in maker.jobs.values())
 
 
 def _enrolled(owner: HubApi, number: int) -> Enrolled:

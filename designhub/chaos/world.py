@@ -32,7 +32,7 @@ DOWN_S = (0.3, 2.5)
 HUB_DISK_MB, AGENT_DISK_MB = 160, 4
 HUB_SETTINGS = {
     "BEAT_S": "1",
-    "LEASE_S": "8",
+    "LEASE_S": "20",
     "PERMIT_S": "30",
     "POLL_S": "1",
     "QUOTE_S": "604800",
