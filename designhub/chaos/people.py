@@ -21,7 +21,7 @@ from printers import farm
 from printers.farm import Instance
 from printers.octoprint import OctoPrint, PrinterError
 
-LOOK_S = 0.4
+LOOK_S = 0.8
 PATIENCE_S = 6.0
 """How long a person lets the agent find out by itself what became of a run that is unknown."""
 

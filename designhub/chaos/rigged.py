@@ -23,7 +23,7 @@ from designhub.cli import main as designhub
 from printers.agent import Agent, Happening
 from printers.agent_config import load
 
-LOOK_S, CONNECT_S, READ_S = 0.3, 2.0, 6.0
+LOOK_S, CONNECT_S, READ_S = 0.4, 2.0, 6.0
 """The patience of an agent here: shorter than in a workshop, as everything is."""
 
 HASTE = -0.8
