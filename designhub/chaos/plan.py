@@ -99,7 +99,9 @@ def make(seed: str, *, printers: int, jobs: int) -> Plan:
     agents = [f"agent-{number}" for number in range(printers)]
     strikes: dict[str, list[Strike]] = {name: [] for name in (*agents, "hub", "worker")}
     ways = min(len(WAYS), max(1, jobs // 12))
-    marks = [(mark, way) for mark in AGENT_MARKS for way in chance.sample(WAYS, ways)]
+    # A few jobs do not last for more hubs than those that die at lines of their own.
+    possible = WAYS if ways > 1 else WAYS[:-1]
+    marks = [(mark, way) for mark in AGENT_MARKS for way in chance.sample(possible, ways)]
     chance.shuffle(marks)
     for (mark, way), agent in zip(marks, cycle(agents), strict=False):
         octoprint = agent.replace("agent", "octoprint")

@@ -40,14 +40,15 @@ def tell(
         *((float(str(each["time"])), "world", json.dumps(each)) for each in done),
         *_by_agent(agent_log),
     ]
-    began, ended = _span(job, log)
+    began, ended = _span(job, log, records)
     kept = [line for line in lines if began - 3 <= line[0] <= ended + 3 or line[1] == "hub"]
     return [f"{at:.3f}  {who:9}  {what}" for at, who, what in sorted(kept)]
 
 
-def _span(job: schema.Job, log: list[PrintEvent]) -> tuple[float, float]:
+def _span(job: schema.Job, log: list[PrintEvent], records: list[Record]) -> tuple[float, float]:
+    """From the first to the last sign of a job, by those whose clocks nobody turned."""
     times = [each.time for each in log if str(job.id) in each.path]
-    times += [at for at, _, _ in _by_hub(job)]
+    times += [each.time for each in records if each.job == str(job.id)]
     return min(times, default=0.0), max(times, default=0.0)
 
 
