@@ -16,6 +16,7 @@ from basis.settings import Settings
 from designhub import access, errors, language, logs, publications, worker
 from designhub.api import (
     agents,
+    at_printer,
     book,
     designs,
     jobs,
@@ -101,6 +102,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         machines,
         photos,
         agents,
+        at_printer,
         book,
         downloads,
         pages,

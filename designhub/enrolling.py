@@ -38,7 +38,9 @@ def enrol(hub: Hub, asked: EnrolAsk, *, address: str) -> Enrolled:
     token = asked.token or enrolment.new_token()
     try:
         with hub.database.writing() as session:
-            agent = enrolment.use_code(session, digest=digest, token=token, now=now)
+            agent = enrolment.use_code(
+                session, digest=digest, token=token, now=now, kind=asked.kind
+            )
             rows = queries.printers_of(session, agent.id)
             workshop = session.get_one(WorkshopRow, agent.workshop_id)
     except CodeRefused:

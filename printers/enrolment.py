@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from basis.errors import Invalid, NotAllowed, NotFound
 from printers import registry
 from printers.models import AgentRow, EnrolmentRow
+from printers.protocol import AgentKind
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Without what looks like another character: 0 and O, 1 and I and L, U and V."""
@@ -75,7 +76,14 @@ def offer_code(
     return row
 
 
-def use_code(session: Session, *, digest: str, token: str, now: datetime) -> AgentRow:
+def use_code(
+    session: Session,
+    *,
+    digest: str,
+    token: str,
+    now: datetime,
+    kind: AgentKind = AgentKind.AGENT,
+) -> AgentRow:
     """The agent that a code makes, known by `token` from now on.
 
     Saying the same code and token again gives the same agent. Raises CodeRefused, Invalid for what
@@ -95,13 +103,17 @@ def use_code(session: Session, *, digest: str, token: str, now: datetime) -> Age
         return _again(session, row.agent_id, token)
     if row.expires_at <= now:
         raise CodeRefused("this code is over: make a new one on the workshop's page")
+    plugin = kind is AgentKind.PLUGIN
+    if plugin and len(row.printers) != 1:
+        raise Invalid("a plugin speaks for its own OctoPrint: make a code for that printer alone")
     agent, _ = registry.enrol_agent(
         session,
         workshop_id=row.workshop_id,
-        name=f"agent of {now:%Y-%m-%d}",
+        name=f"{'plugin' if plugin else 'agent'} of {now:%Y-%m-%d}",
         printers=[UUID(each) for each in row.printers],
         now=now,
         token=token,
+        kind=kind,
     )
     used = session.execute(
         update(EnrolmentRow)

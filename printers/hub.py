@@ -82,9 +82,11 @@ class HubRefused(HubFailed):
 
     code = "hub_refused"
 
-    def __init__(self, message: str, *, refusal: str, status: int) -> None:
+    def __init__(self, message: str, *, refusal: str, status: int, detail: str = "") -> None:
         super().__init__(message)
         self.refusal, self.status = refusal, status
+        self.detail = detail or message
+        """The hub's own sentence, for a person who did not ask for the rest."""
 
 
 class WrongFile(HubFailed):
@@ -287,7 +289,7 @@ class HubClient:
             raise TokenRefused(f"{said}: the hub does not accept this agent's token")
         if code == StaleFence.code:
             raise StaleFence(said)
-        raise HubRefused(said, refusal=code, status=status)
+        raise HubRefused(said, refusal=code, status=status, detail=detail)
 
 
 def checked_hub_url(base_url: str) -> str:

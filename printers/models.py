@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from basis.db import Base, EnumByValue
 from printers.offer import Duty
+from printers.protocol import AgentKind
 
 
 class Bed(StrEnum):
@@ -89,6 +90,10 @@ class AgentRow(Base):
     workshop_id: Mapped[UUID] = mapped_column(ForeignKey("workshop.id"), index=True)
     name: Mapped[str] = mapped_column(String(80))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[AgentKind] = mapped_column(
+        EnumByValue(AgentKind), default=AgentKind.AGENT, server_default="agent"
+    )
+    """As it said of itself when it was enrolled."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -238,6 +238,13 @@ def gcode_path(*, job: UUID, run: UUID) -> str:
     return f"designhub/{job}/{run}.gcode"
 
 
+class AgentKind(StrEnum):
+    """Where an agent runs, which decides what is taken from it."""
+
+    AGENT = "agent"  # beside OctoPrint: it speaks of machines, never for people
+    PLUGIN = "plugin"  # inside it, for one printer: people press its buttons (`at_printer`)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolAsk(Message):
     """A code that a person read off the hub's page, for a token.
@@ -248,6 +255,7 @@ class EnrolAsk(Message):
 
     code: str
     token: str = ""
+    kind: AgentKind = AgentKind.AGENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from printers.models import (
     WorkshopRow,
 )
 from printers.offer import Carriage, Loaded, Offer, Prices
+from printers.protocol import AgentKind
 from printers.quiet import Quiet
 
 MOST_LOADED = 500
@@ -210,9 +211,10 @@ class KnownAgent:
     id: UUID
     workshop_id: UUID
     name: str
+    kind: AgentKind
 
 
-_AGENT = select(AgentRow.id, AgentRow.workshop_id, AgentRow.name).where(
+_AGENT = select(AgentRow.id, AgentRow.workshop_id, AgentRow.name, AgentRow.kind).where(
     AgentRow.digest == bindparam("digest"), AgentRow.revoked_at.is_(None)
 )
 """Made once: every call of an agent begins with it."""

@@ -31,6 +31,7 @@ from printers.models import (
     WorkshopRow,
 )
 from printers.offer import Carriage, Duty, Prices
+from printers.protocol import AgentKind
 from printers.quiet import Quiet
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -319,6 +320,7 @@ def enrol_agent(
     printers: Iterable[UUID],
     now: datetime,
     token: str | None = None,
+    kind: AgentKind = AgentKind.AGENT,
 ) -> tuple[AgentRow, str]:
     """Make an agent for printers of one workshop; its token is shown this once.
 
@@ -327,7 +329,11 @@ def enrol_agent(
     """
     token = token or AGENT_TOKEN + secrets.token_urlsafe(32)
     row = AgentRow(
-        workshop_id=workshop_id, name=name[:80], digest=token_digest(token), created_at=now
+        workshop_id=workshop_id,
+        name=name[:80],
+        digest=token_digest(token),
+        kind=kind,
+        created_at=now,
     )
     session.add(row)
     session.flush()

@@ -235,7 +235,9 @@ def cancel(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
     return job
 
 
-def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:
+def clear_bed(
+    session: Session, *, printer_id: UUID, by: UUID, now: datetime, note: str = ""
+) -> None:
     """A person says the bed is empty. Raises NotAllowed while a run may be moving on it, or may
     still begin to: a permit outlives the word of a person who gave its run up.
 
@@ -254,7 +256,7 @@ def clear_bed(session: Session, *, printer_id: UUID, by: UUID, now: datetime) ->
             f"run {on_it.id} of job {on_it.job_id} is {on_it.state}: {_before_clear(on_it, now)}"
         )
     if registry.cleared(session, printer_id=printer_id, now=now):
-        registry.noted(session, printer_id=printer_id, by=by, what="bed.clear", now=now)
+        registry.noted(session, printer_id=printer_id, by=by, what="bed.clear", now=now, note=note)
 
 
 def _before_clear(run: RunRow, now: datetime) -> str:

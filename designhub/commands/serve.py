@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from basis.errors import Unavailable
-from designhub import logs, serving, wheel
+from designhub import logs, plugin_wheel, serving, wheel
 from designhub.commands.local import at_home, data_option, settings_with
 from designhub.hub import open_hub
 from designhub.migrate import is_current
@@ -43,6 +43,7 @@ def serve(data: Path | None, host: str | None, port: int | None, no_worker: bool
     at_home(settings).close()
     settings.downloads_dir.mkdir(exist_ok=True)
     wheel.put_wheel(settings.downloads_dir)
+    plugin_wheel.put_plugin(settings.downloads_dir)
     with ExitStack() as running:
         if not no_worker:
             side = KeptRunning(this_program("worker", "--data", str(settings.data_dir)))

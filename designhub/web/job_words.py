@@ -67,6 +67,7 @@ HAPPENINGS: Mapping[str, Lazy] = {
     "late.never_started": lazy("Said too late: it never started"),
     "late.released": lazy("Said too late: given back"),
     "late.unclear": lazy("Said too late: the agent does not know either"),
+    "said.at_printer": lazy("A person spoke at the printer"),
     "message": lazy("A message"),
 }
 

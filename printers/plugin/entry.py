@@ -13,6 +13,7 @@ from typing import Any
 
 import flask
 import octoprint.plugin
+from flask_login import current_user
 from octoprint.access.permissions import Permissions
 
 from basis.errors import HubError
@@ -121,7 +122,7 @@ class DesignHubPlugin(
 
     def get_api_commands(self) -> dict[str, list[str]]:
         """What may be said, with what each needs."""
-        return {"enrol": ["hub", "code"], "leave": []}
+        return {"enrol": ["hub", "code"], "leave": [], "looked": ["job", "good"], "bed_clear": []}
 
     def on_api_command(self, command: str, data: dict[str, Any]) -> Any:
         """Take a wish; how it went is told with the state."""
@@ -131,13 +132,35 @@ class DesignHubPlugin(
         if self.life is None:
             flask.abort(409, description=self.fault)
         try:
-            if command == "enrol":
-                self.life.enrol(hub=str(data["hub"])[:500], code=str(data["code"])[:80])
-            elif command == "leave":
-                self.life.leave()
+            self.obey(self.life, command, data)
         except HubError as exc:
             flask.abort(400, description=str(exc))
         return flask.jsonify(self.state())
+
+    def obey(self, life: Life, command: str, data: dict[str, Any]) -> None:
+        """Put down what was said. Raises a HubError that says what to change."""
+        # Who pressed, as this OctoPrint knows them: kept with their word at the hub.
+        by = str(current_user.get_name())[:80]
+        match command:
+            case "enrol":
+                life.enrol(hub=str(data["hub"])[:500], code=str(data["code"])[:80])
+            case "leave":
+                life.leave()
+            case "looked":
+                life.looked(
+                    job=str(data["job"]),
+                    good=data["good"] is True,
+                    by=by,
+                    cause=str(data.get("cause", ""))[:500],
+                    job_at_fault=data.get("job_at_fault") is True,
+                    printer_at_fault=data.get("printer_at_fault") is True,
+                )
+            case "bed_clear":
+                life.bed_is_clear(by=by)
+
+    def kept_out_of_backups(self, excludes: Any, *args: Any, **more: Any) -> list[str]:
+        """All of ours: the token opens a door, and a journal put back would know too little."""
+        return ["."]
 
     # What the pages are made of.
 
@@ -163,4 +186,7 @@ __plugin_description__ = "Takes work from a DesignHub for this printer."
 __plugin_license__ = "AGPL-3.0-or-later"
 __plugin_pythoncompat__ = ">=3.11,<4"
 __plugin_implementation__ = DesignHubPlugin()
-__plugin_hooks__ = {"octoprint.comm.protocol.scripts": __plugin_implementation__.on_script}
+__plugin_hooks__ = {
+    "octoprint.comm.protocol.scripts": __plugin_implementation__.on_script,
+    "octoprint.plugin.backup.additional_excludes": __plugin_implementation__.kept_out_of_backups,
+}

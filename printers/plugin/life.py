@@ -1,41 +1,33 @@
-"""The plugin's own life inside OctoPrint: its agent, and one thread for what people ask of it.
+"""The plugin's own life inside OctoPrint: its agent, and a desk for what people ask of it.
 
-Whatever OctoPrint calls returns at once: it looks at memory, or puts a wish into a short queue.
-The network is spoken to by daemon threads of ours alone, which end with `stop`.
+Whatever OctoPrint calls returns at once: it looks at memory, or puts a wish down at the desk. The
+network is spoken to by daemon threads of ours alone, which end with `stop`.
 """
 
 import logging
-import queue
 import secrets
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from basis.errors import HubError, Invalid, NotAllowed, TooMany
+from basis.errors import Invalid, NotAllowed
 from printers.agent import Agent, AgentConfig, Happening, PrinterAt, never
-from printers.hub import HubClient, checked_hub_url
+from printers.at_printer import BedIsClear, Board, BoardAsk, Looked
+from printers.hub import checked_hub_url
 from printers.journal import Journal
+from printers.plugin.desk import Desk
 from printers.plugin.memory import Memory, load, save
+from printers.plugin.voice import Voice
 from printers.port import Port
-from printers.protocol import AGENT_TOKEN, EnrolAsk
+from printers.protocol import AGENT_TOKEN, AgentKind, EnrolAsk
 
 PROGRAM = "OctoPrint-DesignHub"
-MOST_WISHES = 4
-STOP_S = 3.0
-LEAVE_S = 20.0
-CONNECT_S, READ_S = 5.0, 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """How the last wish of a person went, for the page that it was made on."""
-
-    number: int = 0
-    good: bool = True
-    text: str = ""
+STOP_S, LEAVE_S = 3.0, 20.0
+CONNECT_S, READ_S = 5.0, 20.0
 
 
 class Life:
@@ -50,14 +42,11 @@ class Life:
         self.at: Callable[[str], None] = never
         """Called with each of the agent's `MARKS` as the protocol passes it; for tests."""
         self._guard = threading.Lock()
-        self._wishes: queue.Queue[Callable[[], str] | None] = queue.Queue(maxsize=MOST_WISHES)
-        self._waiting = 0
-        self._said = Said()
         self._memory, self._fault = Memory(), ""
         self._agent: Agent | None = None
         self._agent_thread: threading.Thread | None = None
         self._agent_stop = threading.Event()
-        self._clerk = threading.Thread(target=self._serve, name="designhub-clerk", daemon=True)
+        self.desk = Desk(board=self._board, log=log)
 
     def start(self) -> None:
         """Go on where the last run of OctoPrint stopped."""
@@ -66,31 +55,30 @@ class Life:
         except Invalid as exc:
             self._fault = str(exc)
             self._log.error("%s", exc)
-        self._clerk.start()
+        self.desk.start()
         if self._memory.enrolled:
             self._work()
 
     def stop(self) -> None:
         """End all threads; a print under way goes on and is found again."""
         self._rest()
-        with suppress(queue.Full):  # then it ends with OctoPrint: it is a daemon
-            self._wishes.put_nowait(None)
-        if self._clerk.is_alive():
-            self._clerk.join(STOP_S)
+        self.desk.stop()
 
     def state(self) -> dict[str, Any]:
         """Everything the pages show, from memory; never the token."""
+        desk = self.desk.shown()
         with self._guard:
-            memory, said, waiting, agent = self._memory, self._said, self._waiting, self._agent
-            fault = self._fault
+            memory, agent, fault = self._memory, self._agent, self._fault
         shown: dict[str, Any] = {
             "enrolled": memory.enrolled,
             "hub": memory.hub,
             "printer": memory.printer,
             "workshop": memory.workshop,
             "fault": fault,
-            "busy": waiting > 0,
-            "said": asdict(said),
+            "busy": desk.busy,
+            "said": asdict(desk.said),
+            "board": None if desk.board is None else desk.board.to_json(),
+            "board_fault": desk.board_fault,
             "link": "",
             "view": None,
         }
@@ -110,52 +98,94 @@ class Life:
         if not 1 <= len(code) <= 40:
             raise Invalid("type the code from the hub's page, for example K7QF-M2XD")
         url = checked_hub_url(hub)
-        self._wish(lambda: self._enrol(url, code))
+        self.desk.wish(lambda: self._enrol(url, code))
 
     def leave(self) -> None:
         """Work for no hub any more."""
-        self._wish(self._leave)
+        self.desk.wish(self._leave)
 
-    def _wish(self, do: Callable[[], str]) -> None:
+    def looked(
+        self,
+        *,
+        job: str,
+        good: bool,
+        by: str,
+        cause: str = "",
+        job_at_fault: bool = False,
+        printer_at_fault: bool = False,
+    ) -> None:
+        """A person looked at a print. Raises Invalid for a job that is none, or no cause."""
+        try:
+            job_id = UUID(job)
+        except ValueError as exc:
+            raise Invalid(f"{job[:80]!r} is no job") from exc
+        if not good and not cause.strip():
+            raise Invalid("say what was wrong, in a few words")
+        word = Looked(
+            printer=self._printer_id(),
+            job=job_id,
+            good=good,
+            by=by,
+            cause=cause,
+            job_at_fault=job_at_fault,
+            printer_at_fault=printer_at_fault,
+        )
+        text = "noted: it is good" if good else "noted: it failed"
+        self.desk.wish(lambda: (text, self._spoken(lambda voice: voice.looked(word))))
+
+    def bed_is_clear(self, *, by: str) -> None:
+        """A person looked: nothing lies on the bed."""
+        word = BedIsClear(printer=self._printer_id(), by=by)
+        text = "noted: the bed is clear"
+        self.desk.wish(lambda: (text, self._spoken(lambda voice: voice.bed_is_clear(word))))
+
+    def _printer_id(self) -> UUID:
         with self._guard:
-            try:
-                self._wishes.put_nowait(do)
-            except queue.Full as exc:
-                raise TooMany("the hub has not answered yet: wait a moment", again_s=5) from exc
-            self._waiting += 1
+            known = self._memory.printer_id
+        if not known:
+            raise NotAllowed("this printer works for no hub: enrol it in OctoPrint's settings")
+        return UUID(known)
 
-    # The thread that does it.
+    # What the desk's thread does for them.
 
-    def _serve(self) -> None:
-        while (do := self._wishes.get()) is not None:
-            try:
-                good, text = True, do()
-            except (HubError, OSError) as exc:
-                good, text = False, str(exc)
-            except Exception as exc:  # a mistake of ours must not end the thread
-                self._log.exception("unexpected")
-                good, text = False, f"unexpected: {type(exc).__name__}: {exc}"
-            with self._guard:
-                self._waiting -= 1
-                self._said = Said(number=self._said.number + 1, good=good, text=text[:1_000])
+    def _board(self) -> Board | None:
+        with self._guard:
+            known = self._memory.printer_id
+        if not known:
+            return None
+        ask = BoardAsk(printer=UUID(known))
+        return self._spoken(lambda voice: voice.board(ask))
 
-    def _enrol(self, hub: str, code: str) -> str:
+    def _spoken(self, say: Callable[[Voice], Board]) -> Board:
+        with closing(self._voice(self._memory)) as voice:
+            return say(voice)
+
+    def _enrol(self, hub: str, code: str) -> tuple[str, None]:
         if self._memory.enrolled:
             raise NotAllowed(f"this printer works for {self._memory.hub}: disconnect it first")
         token = AGENT_TOKEN + secrets.token_urlsafe(32)
         begun = self._memory.begun_with(hub=hub, code=code, token=token)
         self._keep(begun)  # cut off from here on, the same code said again goes on
-        with closing(self._client(begun)) as client:
-            made = client.enrol(EnrolAsk(code=code, token=begun.token))
+        ask = EnrolAsk(code=code, token=begun.token, kind=AgentKind.PLUGIN)
+        with closing(self._voice(begun)) as voice:
+            made = voice.enrol(ask)
         if len(made.printers) != 1:
             names = ", ".join(each.name for each in made.printers) or "no printer"
             raise NotAllowed(f"this code is for {names}: make one for the printer beside this page")
-        name = made.printers[0].name
-        self._keep(Memory(hub=hub, token=begun.token, printer=name, workshop=made.workshop))
+        [printer] = made.printers
+        self._keep(
+            Memory(
+                hub=hub,
+                token=begun.token,
+                printer=printer.name,
+                printer_id=str(printer.printer),
+                workshop=made.workshop,
+            )
+        )
         self._work()
-        return f"{name} works for {made.workshop} now"
+        return f"{printer.name} works for {made.workshop} now", None
 
-    def _leave(self) -> str:
+    def _leave(self) -> tuple[str, None]:
         hub = self._memory.hub
         self._rest(LEAVE_S)
         with Journal(self._agent_folder) as journal:
@@ -166,15 +196,16 @@ class Life:
                 f"{waiting[0].lease.title} is not finished: wait for its end, or cancel it there"
             )
         self._keep(Memory())
-        return f"this printer works for {hub} no more; revoke its agent there too"
+        self.desk.forget()
+        return f"this printer works for {hub} no more; revoke its plugin there too", None
 
     def _keep(self, memory: Memory) -> None:
         save(self._file, memory)
         with self._guard:
             self._memory, self._fault = memory, ""
 
-    def _client(self, memory: Memory) -> HubClient:
-        return HubClient(memory.hub, token=memory.token, connect_s=CONNECT_S, read_s=READ_S)
+    def _voice(self, memory: Memory) -> Voice:
+        return Voice(memory.hub, token=memory.token, connect_s=CONNECT_S, read_s=READ_S)
 
     # The agent.
 
@@ -222,6 +253,7 @@ class Life:
             thread.join(limit_s)
 
     def _happened(self, what: Happening) -> None:
+        self.desk.look_again()
         level = logging.getLevelNamesMapping()[what.level.upper()]
         self._log.log(level, "%s", what.text)
 

@@ -24,6 +24,7 @@ class Memory(Message):
     token: str = ""
     printer: str = ""
     """Its name in the hub."""
+    printer_id: str = ""
     workshop: str = ""
     code: str = ""
     """While enrolling is not finished: the token is on disk before the code is said."""

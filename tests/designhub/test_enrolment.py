@@ -13,6 +13,7 @@ from designhub import accounts
 from printers.enrolment import ALPHABET, new_code, new_token
 from printers.models import AgentRow, EnrolmentRow, PrinterRow, WorkshopRow
 from tests.designhub.test_pages import check_shape
+from tests.support import builders
 from tests.support.builders import Shop
 from tests.support.hubs import Client, OpenHub
 
@@ -155,3 +156,26 @@ def test_who_leaves_takes_agents_codes_and_the_address_along(hub: OpenHub, shop:
     assert say(hub, code, token=TOKEN).status_code == 404
     with hub.hub.database.reading() as session:
         assert session.scalars(select(WorkshopRow.address)).one() is None
+
+
+def test_a_plugin_says_so_and_is_for_one_printer(hub: OpenHub, shop: Shop) -> None:
+    owner = hub.client("owner")
+    _, code = code_of(hub, shop, owner)
+    assert say(hub, code, token=TOKEN, kind="plugin").status_code == 200
+    with hub.hub.database.reading() as session:
+        [agent] = session.scalars(select(AgentRow).where(AgentRow.kind == "plugin"))
+        assert agent.name.startswith("plugin of ")
+    assert "people speak through it" in owner.get(connect_page(hub)).text
+
+
+def test_a_plugin_is_not_enrolled_for_several_printers(hub: OpenHub, shop: Shop) -> None:
+    with hub.hub.database.writing() as session:
+        place = session.scalars(select(WorkshopRow)).one()
+        second = builders.printer(session, place, seen=clock.now()).id
+    owner = hub.client("owner")
+    made = owner.form(connect_page(hub), data={"printers": [str(shop.printer), str(second)]})
+    [code_text] = re.findall(r'code-big mono">([^<]+)<', owner.get(made.location).text)
+    refused = say(hub, code_text, token=TOKEN, kind="plugin")
+    assert refused.status_code == 422
+    assert "make a code for that printer alone" in refused.get_json()["detail"]
+    assert say(hub, code_text, token=TOKEN).status_code == 200  # and it is not used up

@@ -75,7 +75,10 @@ PRINTER_SIDE = {
 }
 """Modules of `printers` that install on a small board: the base install and nothing else."""
 
-PLUGIN = {"print_journal", "plugin/inside", "plugin/life", "plugin/memory"}
+PLUGIN = {
+    *("at_printer", "print_journal"),
+    *(f"plugin/{name}" for name in ("desk", "inside", "life", "memory", "voice")),
+}
 """Modules of the plugin; its `entry` is the only one that imports OctoPrint."""
 
 LIGHT = {"click", "cryptography", "requests", "rich", "urllib3"}

@@ -1,0 +1,238 @@
+"""OctoPrint-DesignHub as a person meets it: real OctoPrint, real browser, real hub.
+
+Enrolled on the page of settings by the code of the hub's page; a job comes, is printed, judged and
+cleared away in the tab. Then OctoPrint is killed twice, and nobody has to be asked.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from designhub.api import schema
+from tests.flow.test_push_to_part import MANIFEST
+from tests.support.browsers import DESKTOP, PHONE, PICTURES, Tab, tab
+from tests.support.hub_process import PASSWORD, Person, RunningHub, enrol, hub_process
+from tests.support.octoprint_fixtures import eventually
+from tests.support.plugin_fixtures import PluginServer
+from tests.support.solids import box, stl
+
+pytestmark = [pytest.mark.octoprint, pytest.mark.slicer, pytest.mark.timeout(600)]
+
+WORKSHOP = "plugin-lab"
+PRINT_MS = 120_000
+
+
+def test_a_printer_works_for_a_hub_by_the_plugin_alone(
+    plugin: PluginServer, chromium: Browser, tmp_path: Path
+) -> None:
+    with hub_process(tmp_path / "hub", BEAT_S="1", POLL_S="1") as hub:
+        walk(hub, plugin, chromium, tmp_path)
+
+
+def walk(hub: RunningHub, plugin: PluginServer, chromium: Browser, folder: Path) -> None:
+    ada, ben, cho = (hub.person(name) for name in ("ada", "ben", "cho"))
+    plugin.works_for(None)
+    enrol(cho, WORKSHOP, near="Incheon, KR", octoprint=plugin.instance, folder=folder)
+    welcome_jo(plugin)
+
+    with octoprint(chromium, plugin) as page:
+        page.locator("#navbar_show_settings").click()
+        page.locator("#settings_plugin_designhub_link a").click()
+        settings = page.locator("#settings_plugin_designhub")
+        settings.get_by_label("Address of the hub").fill(hub.url)
+        settings.get_by_label("Code", exact=True).fill("WRNG-CDE2")
+        settings.get_by_role("button", name="Connect", exact=True).click()
+        expect(settings.get_by_role("status")).to_contain_text("no such code", timeout=20_000)
+        settings.get_by_label("Code", exact=True).fill(code(hub, cho, chromium))
+        settings.get_by_role("button", name="Connect", exact=True).click()
+        expect(settings.get_by_role("status")).to_contain_text("ender works for", timeout=20_000)
+        expect(settings.locator("dl")).to_contain_text("connected", timeout=20_000)
+        picture(page, "settings")
+        page.locator("[data-test-id=settings-close-x]").click()
+
+        jobs = ordered(hub, ada, ben, copies=3, folder=folder)
+        for job in jobs:
+            ben.until(job, lambda job: job.ready_at is not None)
+
+        # The bed counts as occupied, and nothing starts until a person has looked at it.
+        mine = to_tab(page)
+        expect(mine).to_contain_text("The bed counts as not clear", timeout=20_000)
+        expect(mine).to_contain_text("press The bed is clear")
+        picture(page, "bed")
+        mine.get_by_role("button", name="The bed is clear").click()
+        expect(mine).to_contain_text("Distance piece: Piece", timeout=PRINT_MS)
+        expect(mine.get_by_role("progressbar")).to_be_visible()
+        picture(page, "printing")
+
+        # It is printed: a person looks, and says two things.
+        good = mine.get_by_role("button", name="Looks good")
+        expect(good).to_be_visible(timeout=PRINT_MS)
+        picture(page, "look")
+        good.click()
+        expect(mine.get_by_role("status")).to_contain_text("noted: it is good", timeout=20_000)
+        left = [job for job in jobs if state(ben, job) != "done"]
+        assert len(left) == 2
+        expect(mine).to_contain_text("The bed counts as not clear")
+        mine.get_by_role("button", name="The bed is clear").click()
+
+        # OctoPrint dies in the middle of the second, and is started again.
+        second = taken(ben, left)
+        ben.until(second, lambda job: job.runs[-1].state == "printing")
+        plugin.farm.kill(0)
+        plugin.farm.start()
+        failed = ben.until(second, lambda job: job.state == "failed")
+        [third] = [job for job in left if job != second]
+        assert "its own journal has the beginning and no end" in failed.runs[-1].cause
+        assert len(starts(plugin, failed)) == 1
+
+    # The third is about to start when OctoPrint dies again: nothing moved, and it starts anew.
+    with octoprint(chromium, plugin, size=PHONE) as page:
+        mine = to_tab(page)
+        plugin.dies_at("after_intent")
+        mine.get_by_role("button", name="The bed is clear").click(timeout=30_000)
+        assert eventually(plugin.is_dead, limit_s=60)
+    plugin.farm.start()
+    again = ben.until(third, lambda job: job.state == "ready")
+    assert starts(plugin, again) == []
+    with octoprint(chromium, plugin, size=PHONE) as page:
+        mine = to_tab(page)
+        mine.get_by_role("button", name="The bed is clear").click(timeout=30_000)
+        ben.until(third, lambda job: job.runs[-1].state == "printing")
+        picture(page, "phone-printing")
+        failing = mine.get_by_role("button", name="Failed …")
+        expect(failing).to_be_visible(timeout=PRINT_MS)
+        failing.click()
+        expect(mine.get_by_role("button", name="Say that it failed")).to_be_disabled()
+        mine.get_by_label("What went wrong?").select_option(label="Its layers shifted")
+        mine.get_by_label("In your own words").fill("at half height")
+        mine.get_by_label("The printer is at fault").check()
+        picture(page, "phone-failed")
+        assert too_wide(page) == 0
+        mine.get_by_role("button", name="Say that it failed").click()
+        expect(mine.get_by_role("status")).to_contain_text("noted: it failed", timeout=20_000)
+        judged = ben.api.ask(schema.Job, "GET", f"/jobs/{third}")
+        assert judged.state == "failed"
+        assert judged.runs[-1].cause == "layers shifted: at half height"
+        assert len(starts(plugin, judged)) == 1
+        assert "said at the printer by jo" in [each.note for each in judged.history]
+
+        # The token never came to the browser.
+        secret = (plugin.data / "hub.json").read_text().split('"token": "')[1].split('"')[0]
+        assert secret.startswith("dha_")
+        assert secret not in page.content()
+        page.locator(".nav-collapse-button, [data-toggle=collapse]").first.click()
+        page.locator("#navbar_show_settings").click()
+        page.locator("#settings_plugin_designhub_link a").click()
+        expect(page.locator("#settings_plugin_designhub dl")).to_contain_text(WORKSHOP[:6])
+        picture(page, "phone-settings")
+        assert secret not in page.content()
+
+
+def ordered(hub: RunningHub, ada: Person, ben: Person, *, copies: int, folder: Path) -> list[str]:
+    """A design of Ada's, and the jobs of Ben's order; whoever is nearest makes them."""
+    files = {"okh.toml": MANIFEST, "piece.stl": stl(box(12, 12, 6)), "README.md": b"# Piece\n"}
+    commit = ada.push("plugin-piece", files, folder=folder)
+    hub.measured(f"{ada.name}/plugin-piece", commit)
+    order = ben.ask(
+        *("order", f"{ada.name}/plugin-piece", "--near", "Incheon, KR", "--prefer", "soonest"),
+        *("--layer-um", "200", "--by", "bicycle", "--copies", str(copies)),
+    )
+    return list(order["jobs"])
+
+
+def code(hub: RunningHub, cho: Person, chromium: Browser) -> str:
+    """The code that Cho reads off the hub's page."""
+    with tab(chromium, hub.url) as there:
+        there.sign_in(cho.name, PASSWORD)
+        there.open(f"/workshops/{WORKSHOP}/connect")
+        there.page.locator("main input[name=printers]").first.check()
+        there.press("Make a code")
+        there.says("In OctoPrint itself, by the plugin")
+        there.picture("plugin-code-on-the-hub")
+        return there.page.locator(".code-big").inner_text()
+
+
+def welcome_jo(plugin: PluginServer) -> None:
+    """Somebody with a password at this OctoPrint, for a browser has no key."""
+    instance = plugin.instance
+    jo = {"name": "jo", "password": PASSWORD, "active": True, "groups": ["admins", "users"]}
+    requests.post(
+        f"{instance.url}/api/access/users",
+        json=jo,
+        headers={"X-Api-Key": instance.api_key},
+        timeout=10,
+    ).raise_for_status()
+
+
+@contextmanager
+def octoprint(
+    chromium: Browser, plugin: PluginServer, *, size: tuple[int, int] = DESKTOP
+) -> Iterator[Page]:
+    """A browser window in which somebody is signed in to OctoPrint."""
+    phone = size == PHONE
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        is_mobile=phone,
+        has_touch=phone,
+        locale="en-GB",
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    opened = Tab(page=page, base=plugin.instance.url)
+    try:
+        opened.open("/")
+        page.locator("#login-user").fill("jo")
+        page.locator("#login-password").fill(PASSWORD)
+        page.locator("#login-button").click()
+        page.locator("#tabs").wait_for()
+        yield page
+    except Exception:
+        picture(page, f"failed-{time.time():.0f}")
+        raise
+    finally:
+        context.close()
+
+
+def to_tab(page: Page) -> Locator:
+    """The plugin's tab, opened."""
+    page.locator("#tab_plugin_designhub_link a").click()
+    mine = page.locator("#tab_plugin_designhub")
+    mine.wait_for()
+    return mine
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what it looks like, to be looked at after a run."""
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"plugin-{name}.png")
+
+
+def too_wide(page: Page) -> int:
+    """Pixels that the tab is wider than its place."""
+    return int(
+        page.evaluate(
+            "(e => e.scrollWidth - e.clientWidth)(document.querySelector('#tab_plugin_designhub'))"
+        )
+    )
+
+
+def taken(person: Person, jobs: list[str]) -> str:
+    """The one of these jobs that the printer took up."""
+    assert eventually(lambda: any(state(person, job) == "assigned" for job in jobs), limit_s=30)
+    return next(job for job in jobs if state(person, job) == "assigned")
+
+
+def state(person: Person, job: str) -> str:
+    return person.api.ask(schema.Job, "GET", f"/jobs/{job}").state
+
+
+def starts(plugin: PluginServer, job: schema.Job) -> list[str]:
+    """The prints of a job that OctoPrint itself wrote down."""
+    runs = {str(run.id) for run in job.runs}
+    began = [line.path for line in plugin.farm.log(0) if line.event == "PrintStarted"]
+    return [path for path in began if any(run in path for run in runs)]
