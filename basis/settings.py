@@ -3,6 +3,7 @@
 Every field may be given as `DESIGNHUB_<NAME>` in the environment, which nothing else reads.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -54,6 +55,11 @@ def one_line(text: str) -> str:
 def folder(text: str) -> Path:
     """A folder's path; relative ones are taken from where the hub was started."""
     return Path(text).expanduser().absolute()
+
+
+def networks(text: str) -> str:
+    """Networks with commas between, each such as `192.168.7.0/24`."""
+    return ",".join(str(ipaddress.ip_network(each.strip())) for each in text.split(",") if each)
 
 
 def tiles(text: str) -> str:
@@ -177,6 +183,10 @@ class Settings:
 
     quote_s: int = setting(parse=int, default=3_600, low=60, high=604_800)
     """How long a quote binds."""
+
+    attached_networks: str = setting(parse=networks, default="")
+    """Networks on which this hub itself tends printers, e.g. `192.168.7.0/24`, with commas between.
+    Empty: it connects to no printer."""
 
     unseen_s: int = setting(parse=int, default=180, low=10, high=86_400)
     """A printer whose agent was silent this long gets no new orders."""

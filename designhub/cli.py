@@ -16,6 +16,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Run a hub": {
         "serve": ("serve", "Serve pages, API and git, with the side work beside it."),
         "worker": ("serve", "Run only the side work: measuring and slicing."),
+        "attached": ("serve", "Tend printers on the hub's own network."),
         "user": ("people", "Make accounts and invite, on the hub's own machine."),
         "token": ("people", "Make tokens, on the hub's own machine."),
         "key": ("keys", "Show or rotate the key that signs what is printed."),

@@ -25,6 +25,7 @@ from printers.capability import Profile
 from printers.gcode import Guard
 from printers.hub import HubClient, HubFailed, HubSilent, TokenRefused, backoff_s, checked_hub_url
 from printers.journal import Journal
+from printers.networks import Networks
 from printers.octoprint import OctoPrint
 from printers.port import Port
 from printers.protocol import (
@@ -89,6 +90,8 @@ class AgentConfig:
     read_s: float = 30.0
     ca_file: str = ""
     proxy: str = ""
+    networks: Networks | None = None
+    """Where connections to printers may go; None is anywhere."""
     hub_key: str = ""
     """The hub's public key; "" believes the first greeting (see `printers.trust`)."""
     signed: bool = True
@@ -230,6 +233,7 @@ class Agent:
             api_key=address.api_key,
             connect_s=self.config.connect_s,
             read_s=self.config.read_s,
+            networks=self.config.networks,
         )
 
     def _station(
@@ -280,6 +284,7 @@ class Agent:
             say=lambda level, text: self._say(level, text, printer=station.printer),
             chance=self._chance,
             connect_s=self.config.connect_s,
+            networks=self.config.networks,
         )
 
     def _camera(

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from printers.networks import Networks
 from printers.octoprint_http import Link, Missing, PrinterBooting, PrinterRefused
+from printers.ways import way_within
 
 POLL_S = 2.0  # OctoPrint drops a request that is not asked after for 5 s
 NO_KEY = "none-yet"  # the calls of this file need none
@@ -30,8 +32,22 @@ class KeyRequest:
 class AppKeys:
     """The key desk of one OctoPrint server. Every method raises a PrinterError."""
 
-    def __init__(self, base_url: str, *, connect_s: float = 3.0, read_s: float = 30.0) -> None:
-        self._link = Link(base_url, api_key=NO_KEY, connect_s=connect_s, read_s=read_s)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_s: float = 3.0,
+        read_s: float = 30.0,
+        networks: Networks | None = None,
+    ) -> None:
+        """networks : where connections may go; None is anywhere."""
+        self._link = Link(
+            base_url,
+            api_key=NO_KEY,
+            connect_s=connect_s,
+            read_s=read_s,
+            adapter=way_within(networks),
+        )
 
     def available(self) -> bool:
         """Whether this OctoPrint hands out keys; False also while it boots."""

@@ -232,3 +232,30 @@ class ChangeRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger)
+
+
+class Attaching(StrEnum):
+    """How far the hub has come with a printer that it shall tend itself."""
+
+    ASKED = "asked"  # nobody has looked yet
+    WAITING = "waiting"  # its owner shall allow it in OctoPrint
+    ATTACHED = "attached"  # the hub's own agent speaks for it
+    TROUBLE = "trouble"  # it cannot be; why stands beside
+
+
+class AttachedRow(Base):
+    """A printer on the hub's own network, which the hub's own agent tends."""
+
+    __tablename__ = "attached_printer"
+
+    printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(String(300))
+    """Where its OctoPrint is, as seen from the hub."""
+    sealed_key: Mapped[str] = mapped_column(Text, default="")
+    """OctoPrint's key, sealed with the hub's secret; no page and no answer holds it."""
+    state: Mapped[Attaching] = mapped_column(EnumByValue(Attaching), default=Attaching.ASKED)
+    dialogue: Mapped[str] = mapped_column(String(500), default="")
+    """The page of OctoPrint where its owner allows the key."""
+    trouble: Mapped[str] = mapped_column(Text, default="")
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    asked_at: Mapped[datetime]

@@ -35,6 +35,7 @@ from printers.evidence import (
     settled,
 )
 from printers.in_time import ARRIVE_S, CONNECT_S, Timed, unlimited
+from printers.networks import Networks
 from printers.octoprint_http import (
     MEANING,
     AlreadyThere,
@@ -50,7 +51,7 @@ from printers.octoprint_http import (
     PrinterUnreachable,
 )
 from printers.traces import newest_print_from, warmest_from
-from printers.ways import Way, abrupt
+from printers.ways import Way, abrupt, way_within
 
 __all__ = [
     "MEANING",
@@ -83,6 +84,7 @@ class OctoPrint:
     connect_s : limit of the connection, and of any stall while sending.
     read_s    : limit of an answer, from the request's last byte to the answer's last byte.
     upload_s  : limit of a whole upload, and of OctoPrint's silence while it stores the file.
+    networks  : where connections may go; None is anywhere.
 
     Every method raises a PrinterError.
     """
@@ -95,14 +97,21 @@ class OctoPrint:
         connect_s: float = 3.0,
         read_s: float = 30.0,
         upload_s: float = 900.0,
+        networks: Networks | None = None,
     ) -> None:
-        self._link = Link(base_url, api_key=api_key, connect_s=connect_s, read_s=read_s)
+        self._link = Link(
+            base_url,
+            api_key=api_key,
+            connect_s=connect_s,
+            read_s=read_s,
+            adapter=way_within(networks),
+        )
         self._starts = Link(
             base_url,
             api_key=api_key,
             connect_s=min(connect_s, CONNECT_S),
             read_s=min(read_s, ARRIVE_S),
-            adapter=Way(abrupt(ARRIVE_S)),
+            adapter=Way(abrupt(ARRIVE_S), networks=networks),
         )
         self.base_url = self._link.base_url
         # A small board pauses to write its SD card, and again when it moves the file into place.

@@ -19,12 +19,12 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
 from basis.errors import HubError, Invalid
+from printers.addresses import checked_url
 
 ANSWER_BYTES = 4_000_000  # far more than any answer we ask for
 PIECE_BYTES = 64 * 1024
@@ -279,19 +279,6 @@ class Form:
             left -= len(piece)
             yield piece
         yield self._tail
-
-
-def checked_url(base_url: str) -> str:
-    """The address without a closing slash; Invalid unless it is http(s)://host[:port][/prefix]."""
-    try:
-        parts = urlsplit(base_url)
-        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fine = False
-    # A password in the address would end up in messages and logs.
-    if not fine or parts.username is not None or parts.query or parts.fragment:
-        raise Invalid("the address of an OctoPrint reads http://host:port, without user or query")
-    return base_url.rstrip("/")
 
 
 def excerpt(content: bytes) -> str:

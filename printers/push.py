@@ -20,13 +20,14 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
+from printers.addresses import checked_url
+from printers.networks import Networks
 from printers.octoprint_http import (
     PrinterBooting,
     PrinterError,
     PrinterSilent,
     bounded,
     cause_of,
-    checked_url,
     meaning,
 )
 from printers.ways import Way, watched
@@ -71,6 +72,7 @@ class Push(threading.Thread):
     awake   : called when hints begin to come, for something may have happened before.
     say     : events for the log, as (level, text).
     chance  : a number from 0 to 1, for waits that are not in step with others.
+    networks: where connections may go; None is anywhere.
     """
 
     def __init__(
@@ -83,10 +85,11 @@ class Push(threading.Thread):
         say: Callable[[str, str], None],
         chance: Callable[[], float],
         connect_s: float = 5.0,
+        networks: Networks | None = None,
     ) -> None:
         self.base_url = checked_url(base_url)
         super().__init__(name=f"push-{self.base_url}", daemon=True)
-        self._api_key, self._connect_s = api_key, connect_s
+        self._api_key, self._connect_s, self._networks = api_key, connect_s, networks
         self._hear, self._awake, self._say, self._chance = hear, awake, say, chance
         self._closed = threading.Event()
         self._silent = True
@@ -129,7 +132,7 @@ class Push(threading.Thread):
                     "Connection": "close",  # one kept from the last call may be dead
                 }
             )
-            http.mount(self.base_url, Way(watched()))
+            http.mount(self.base_url, Way(watched(), networks=self._networks))
             who = self._login(http)
             session = f"/sockjs/{secrets.randbelow(1000):03}/{secrets.token_hex(8)}"
             for frame in self._frames(http, session):

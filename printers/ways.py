@@ -5,7 +5,11 @@ import struct
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from printers.networks import Networks
 
 Option = tuple[int, int, int | bytes]
 
@@ -30,13 +34,44 @@ def watched() -> list[Option]:
 
 
 class Way(HTTPAdapter):
-    """Connections with options of their own."""
+    """Connections with options of their own, and to some networks alone."""
 
-    def __init__(self, options: list[Option]) -> None:
-        self._options = options
+    def __init__(self, options: list[Option], *, networks: Networks | None = None) -> None:
+        """networks : where connections may go; None is anywhere."""
+        self._options, self._networks = options, networks
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by `requests` once."""
         options = [*HTTPConnection.default_socket_options, *self._options]
         super().init_poolmanager(*args, **kwargs, socket_options=options)
+        if self._networks is not None:
+            self.poolmanager.pool_classes_by_scheme = _pools(self._networks)
+
+
+def way_within(networks: Networks | None) -> Way | None:
+    """The way for connections that need nothing else; None for the ordinary one."""
+    return None if networks is None else Way([], networks=networks)
+
+
+def _pools(networks: Networks) -> dict[str, type[HTTPConnectionPool]]:
+    """Kinds of connections that look where they go."""
+
+    def connect(self: HTTPConnection) -> socket.socket:
+        # Our own lookup in place of the library's: what was checked is what is connected to.
+        limit_s = self.timeout if isinstance(self.timeout, int | float) else None
+        options = [(a, b, c) for a, b, c in self.socket_options or ()]
+        try:
+            return networks.connect(self.host, self.port, timeout=limit_s, options=options)
+        except TimeoutError as exc:
+            text = f"Connection to {self.host} timed out. (connect timeout={limit_s})"
+            raise ConnectTimeoutError(self, text) from exc
+        except OSError as exc:
+            raise NewConnectionError(self, f"Failed to establish a connection: {exc}") from exc
+
+    plain = type("PlainWithin", (HTTPConnection,), {"_new_conn": connect})
+    secure = type("SecureWithin", (HTTPSConnection,), {"_new_conn": connect})
+    return {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }

@@ -9,6 +9,7 @@ import click
 
 from basis.errors import Unavailable
 from designhub import logs, plugin_wheel, serving, wheel
+from designhub.attached import Keeper
 from designhub.commands.local import at_home, data_option, settings_with
 from designhub.hub import open_hub
 from designhub.migrate import is_current
@@ -20,6 +21,7 @@ from designhub.processes import (
     this_program,
 )
 from designhub.worker import Worker, register
+from printers.networks import Networks
 
 
 @click.command()
@@ -49,6 +51,13 @@ def serve(data: Path | None, host: str | None, port: int | None, no_worker: bool
             side = KeptRunning(this_program("worker", "--data", str(settings.data_dir)))
             side.start()
             running.callback(side.stop)
+        if settings.attached_networks:
+            at = "127.0.0.1" if settings.host in ("", "0.0.0.0", "::") else settings.host  # noqa: S104
+            own = f"http://{f'[{at}]' if ':' in at else at}:{settings.port}"
+            beside = this_program("attached", "--data", str(settings.data_dir), "--hub", own)
+            keeper = KeptRunning(beside)
+            keeper.start()
+            running.callback(keeper.stop)
         host_part = f"[{settings.host}]" if ":" in settings.host else settings.host
         click.echo(f"DesignHub serves on http://{host_part}:{settings.port}", err=True)
         serving.serve(settings)
@@ -78,3 +87,30 @@ def worker(data: Path | None) -> None:
         finally:
             working.stop()
             hub.close()
+
+
+@click.command()
+@data_option
+@click.option("--hub", default="http://127.0.0.1:8080", help="Where the hub answers here.")
+def attached(data: Path | None, hub: str) -> None:
+    """Tend the printers that are attached to a hub, on networks that its settings name.
+
+    `designhub serve` runs it beside itself where DESIGNHUB_ATTACHED_NETWORKS names any.
+
+    \b
+    DESIGNHUB_ATTACHED_NETWORKS=192.168.7.0/24 designhub attached --data /srv/hub
+    """
+    settings = settings_with(data)
+    logs.set_up(level=settings.log_level, as_json=settings.log_json)
+    networks = Networks.parse(settings.attached_networks)
+    if not networks:
+        raise Unavailable("name the printers' networks first: DESIGNHUB_ATTACHED_NETWORKS")
+    opened = open_hub(settings)
+    if not is_current(opened.database):
+        raise Unavailable(f"{settings.data_dir} is no hub of this release: start `designhub serve`")
+    stop = threading.Event()
+    with ended_by_signals(), suppress(Asked):
+        try:
+            Keeper(opened, hub_url=hub, networks=networks).run(stop)
+        finally:
+            opened.close()

@@ -32,6 +32,7 @@ def ask(slug: str) -> ResponseReturnValue:
         workshop=row,
         agents=agents,
         chosen=chosen or {printer.id for printer in row.printers if printer.agent_id is None},
+        attaches=g.caller.operator and bool(this_hub().settings.attached_networks),
         now=clock.now(),
     )
 

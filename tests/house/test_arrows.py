@@ -37,6 +37,7 @@ DOORS = {
 """What the router may use of each; see docs/decisions/0002-doors-of-the-packages.md."""
 
 PRINTER_SIDE = {
+    "addresses",
     "agent",
     "agent_cli",
     "agent_config",
@@ -58,6 +59,7 @@ PRINTER_SIDE = {
     "journal",
     "materials",
     "messenger",
+    "networks",
     "octoprint",
     "octoprint_http",
     "port",
@@ -131,6 +133,47 @@ def test_the_router_uses_named_doors_only() -> None:
             if package in DOORS and rest.split(".")[0] not in DOORS[package]:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert wrong == []
+
+
+REACHES_PRINTERS = {
+    *("agent", "agent_cli", "appkeys", "farm", "octoprint", "octoprint_http", "push", "sight"),
+    *("station", "tending", "ways"),
+}
+"""Modules of `printers` that connect to a printer, or have a part that does."""
+
+MAY_REACH = {
+    "designhub/attached.py": "the process that tends printers on the hub's own network",
+    "designhub/chaos": "an experiment with virtual printers, on one machine",
+    "designhub/commands/agent.py": "runs beside a printer",
+    "designhub/commands/farm.py": "virtual printers, on one machine",
+    "designhub/commands/workshops.py": "runs where its owner sits: asks OctoPrint for a key",
+    "designhub/demo": "virtual printers, on one machine",
+}
+
+
+def test_nothing_else_in_the_hub_connects_to_a_printer() -> None:
+    """Pages, API and side work are told by agents, or write down a wish."""
+    wrong, reaching = [], set()
+    for path in [*sources("designhub"), *sources("router")]:
+        name = str(path.relative_to(ROOT))
+        allowed = next((each for each in MAY_REACH if name.startswith(each)), None)
+        for module, line in imports(path):
+            package, _, rest = module.partition(".")
+            if package == "printers" and rest.split(".")[0] in REACHES_PRINTERS:
+                if allowed is None:
+                    wrong.append(f"{name}:{line} imports {module}")
+                reaching.add(allowed)
+    for path in sources("printers"):
+        name = path.stem
+        if path.parent.name == "plugin" or name in PRINTER_SIDE | REACHES_PRINTERS:
+            continue
+        wrong += [
+            f"{path.relative_to(ROOT)}:{line} imports {module}"
+            for module, line in imports(path)
+            if module.startswith("printers.") and module.split(".")[1] in REACHES_PRINTERS
+        ]
+    assert wrong == []
+    assert reaching == set(MAY_REACH)
 
 
 def test_the_printer_side_installs_light() -> None:

@@ -1,0 +1,18 @@
+"""Addresses of printers, as text."""
+
+from urllib.parse import urlsplit
+
+from basis.errors import Invalid
+
+
+def checked_url(base_url: str) -> str:
+    """The address without a closing slash; Invalid unless it is http(s)://host[:port][/prefix]."""
+    try:
+        parts = urlsplit(base_url)
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    # A password in the address would end up in messages and logs.
+    if not fine or parts.username is not None or parts.query or parts.fragment:
+        raise Invalid("the address of an OctoPrint reads http://host:port, without user or query")
+    return base_url.rstrip("/")
