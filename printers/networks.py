@@ -59,8 +59,8 @@ class Networks:
         for _, address in targets:
             if not self.hold(str(address[0])):
                 raise OutsideNetworks(
-                    f"{host} leads to {address[0]}, which is in none of the networks that this hub"
-                    f" may connect to: {self}"
+                    f"{host} leads to an address ({address[0]}) in none of the networks that this"
+                    f" hub may connect to: {self}"
                 )
         return targets
 
