@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision: str | None = "0007"
+revision = "0011"
+down_revision: str | None = "0010"
 branch_labels: str | None = None
 depends_on = None
 
