@@ -28,6 +28,7 @@ Name: OctoPrint-DesignHub
 Version: {version}
 Summary: Takes work from a DesignHub for the printer of this OctoPrint.
 License-Expression: AGPL-3.0-or-later
+License-File: LICENSE
 Classifier: Framework :: OctoPrint
 Requires-Python: >=3.11
 """
@@ -36,11 +37,16 @@ ENTRY_POINTS = f"[octoprint.plugin]\ndesignhub = {PACKAGE}\n"
 
 def put_plugin(folder: Path) -> Path:
     """Have the plugin's wheel of this release in `folder`, in place of those of other releases."""
-    version = distribution(wheel.NAME).version
+    installed = distribution(wheel.NAME)
+    version = installed.version
     about = f"{PACKAGE}-{version}.dist-info"
     files = dict(_modules()) | dict(_data())
     files[f"{about}/METADATA"] = METADATA.format(version=version).encode()
     files[f"{about}/entry_points.txt"] = ENTRY_POINTS.encode()
+    licence = installed.read_text("licenses/LICENSE")
+    if not licence:
+        raise Unavailable(f"this installation of {wheel.NAME} lacks its licence: install it again")
+    files[f"{about}/licenses/LICENSE"] = licence.encode()
     return wheel.keep(folder, PACKAGE, version, wheel.wheel(PACKAGE, version, files))
 
 

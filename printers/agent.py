@@ -328,7 +328,7 @@ class Agent:
                 self._hub_is(self._untrusted or "connected")
             except TokenRefused as exc:
                 again_s = NOT_WELCOME_S
-                self._hub_is(f"{exc}: set the token (--token, DESIGNHUB_AGENT_TOKEN)")
+                self._hub_is(f"{exc}: enrol again, or set the token (DESIGNHUB_AGENT_TOKEN)")
             except HubFailed as exc:
                 failures += 1
                 again_s = backoff_s(failures, chance=self._chance, most_s=60.0)

@@ -11,19 +11,21 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
 
 from designhub.plugin_wheel import put_plugin
 from printers import farm as farms
+from printers.evidence import Own
 from printers.plugin.memory import Memory
 from printers.protocol import ReportEvent
 from router.states import Run
 from tests.support.agent_process import events, gcode
-from tests.support.hub_stand_in import Fault, HubStandIn, hub_served
+from tests.support.hub_stand_in import TOKEN, Fault, HubStandIn, hub_served
 from tests.support.octoprint_fixtures import dwells, eventually
-from tests.support.plugin_fixtures import PluginServer, stand_in_memory
+from tests.support.plugin_fixtures import InsideBench, PluginServer, stand_in_memory
 
 pytestmark = pytest.mark.octoprint
 
@@ -48,9 +50,11 @@ def test_the_wheel_is_the_same_every_time_and_has_nothing_of_ours_at_its_top(
         tops = {name.split("/")[0] for name in packed.namelist()}
         assert tops == {"octoprint_designhub", f"{wheel.name.split('-py3')[0]}.dist-info"}
         sources = [packed.read(name).decode() for name in packed.namelist() if ".py" in name]
+        licences = [packed.read(name).decode() for name in packed.namelist() if "LICENSE" in name]
         metadata = next(packed.read(name) for name in packed.namelist() if "METADATA" in name)
     assert b"Requires-Dist" not in metadata
     assert b"License-Expression: AGPL-3.0-or-later" in metadata
+    assert any("GNU AFFERO GENERAL PUBLIC LICENSE" in text for text in licences)
     for source in sources:
         assert not any(
             line.lstrip().startswith(("from basis", "from printers", "import basis"))
@@ -160,6 +164,33 @@ def test_lost_and_doubled_words_change_nothing(hub: HubStandIn, plugin: PluginSe
     hub.order("ender", gcode(1.0))
     run = hub.wait_state(Run.PRINTED)
     assert plugin.farm.prints(0, run.lease.path) == 1
+
+
+def test_a_print_whose_beginning_cannot_be_written_down_is_stopped(
+    plugin: PluginServer, tmp_path: Path
+) -> None:
+    plugin.works_for(None)
+    client, path = InsideBench(plugin).client, f"designhub/spoilt/{time.monotonic_ns()}.gcode"
+    client.upload(path, dwells(tmp_path, seconds=30), userdata={})
+    assert client.own_record(path) is Own.NOT_BEGUN
+    plugin.ask("POST", "bridge", command="spoil").raise_for_status()
+    client.start(path)
+    assert eventually(lambda: plugin.farm.prints(0, path, "PrintFailed") == 1, limit_s=10)
+    assert client.own_record(path) is Own.SILENT  # what is not on disk is not claimed
+    plugin.works_for(None)
+
+
+def test_a_word_that_the_hub_did_not_hear_is_said_to_be_lost(plugin: PluginServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nowhere = f"http://127.0.0.1:{server.getsockname()[1]}"
+    memory = Memory(hub=nowhere, token=TOKEN, printer="ender", printer_id=str(uuid4()))
+    plugin.works_for(memory)
+    said = plugin.say("bed_clear")["said"]
+    assert not said["good"]
+    assert nowhere in said["text"]
+    for wrong in ({"job": "x", "good": True}, {"job": str(uuid4()), "good": False, "cause": " "}):
+        assert plugin.ask("POST", "designhub", command="looked", **wrong).status_code == 400
+    assert plugin.state()["said"]["number"] == said["number"]
 
 
 @pytest.fixture

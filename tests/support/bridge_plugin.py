@@ -42,11 +42,15 @@ class Bridge(octoprint.plugin.StartupPlugin, octoprint.plugin.SimpleApiPlugin):
         return True
 
     def get_api_commands(self) -> dict[str, list[str]]:
-        """One call of the port."""
-        return {"call": ["method", "arguments", "more"]}
+        """One call of the port; and no line can be written into the journal of prints any more."""
+        return {"call": ["method", "arguments", "more"], "spoil": []}
 
     def on_api_command(self, command: str, data: dict[str, Any]) -> Any:
         """Make it; the answer, or the error by its code."""
+        if command == "spoil":
+            prints = self.life().port._prints
+            prints._file = os.open(prints.path, os.O_RDONLY)
+            return flask.jsonify({})
         method: Callable[..., Any] = getattr(self.life().port, data["method"])
         arguments, more = data["arguments"], data["more"]
         if "left_s" in more:
