@@ -268,6 +268,7 @@ class Agent:
                 ),
                 rest=station.rest,
                 reason=station.reasons.of,
+                waits=station.waits.of,
             )
 
         return Station(

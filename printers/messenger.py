@@ -48,7 +48,11 @@ class Messenger(threading.Thread):
         """What the next sign of life says."""
         with self._changed:
             # A machine that begins to move, or waits, is worth saying at once.
-            news = (beat.printing, beat.paused) != (self._beat.printing, self._beat.paused)
+            old = self._beat
+            news = (beat.printing, beat.paused, beat.waits_for) != (
+                *(old.printing, old.paused),
+                old.waits_for,
+            )
             self._beat = beat
             if news and not self._failures:
                 self._changed.notify_all()

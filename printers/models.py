@@ -125,6 +125,10 @@ class PrinterRow(Base):
     """Its own quiet hours, instead of its workshop's."""
     printed_s: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """How long it has printed for this hub, failed prints too: what upkeep is counted by."""
+    ejects_by: Mapped[UUID | None]
+    ejects_since: Mapped[datetime | None]
+    """Who answers for it, and since when, that its end code takes the part off the bed
+    (`router.ejecting`)."""
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     seen_at: Mapped[datetime | None]
     """When its agent last spoke for it, by the hub's clock."""

@@ -85,6 +85,14 @@ class Signed(Message):
     signature: str
 
 
+class WaitsFor(StrEnum):
+    """What a paused print waits for, where that can be known."""
+
+    FILAMENT = "filament"  # a filament change was asked for
+    PERSON = "person"  # somebody paused it in OctoPrint
+    PRINTER = "printer"  # the printer itself asked to pause: its sensor, or its own display
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Message):
     """The first thing an agent says."""
@@ -201,6 +209,9 @@ class Beat(Message):
     progress_ppm: int = 0
     seconds_left: int | None = None
     text: str = ""
+    waits_for: str = ""
+    """While paused, a word of `WaitsFor` where it is known. A word that the hub does not know
+    counts as none, so that either side may be the newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from printers.ways import Way, watched
 
 EVENTS = (
     *("PrintStarted", "PrintDone", "PrintFailed", "PrintCancelled", "PrintPaused", "PrintResumed"),
-    *("PrinterStateChanged", "Error"),
+    *("PrinterStateChanged", "Error", "FilamentChange"),
 )
 """What is asked for; everything else stays in OctoPrint."""
 
@@ -63,6 +63,8 @@ class Hint:
     """Of the file in local storage that it is about; "" for all else."""
     reason: str = ""
     """Of a failure, in words: "cancelled at the printer", or the firmware's own."""
+    by_person: bool = False
+    """Of a pause: somebody asked OctoPrint for it, rather than the printer."""
 
 
 class Push(threading.Thread):
@@ -267,7 +269,9 @@ def hint_from(message: Mapping[str, Any]) -> Hint | None:
     local = isinstance(path, str) and said.get("origin", "local") == "local"
     kind = str(event["type"])
     reason = _reason(said) if kind == "PrintFailed" else ""
-    return Hint(kind=kind, path=str(path)[:MOST_WORDS] if local else "", reason=reason)
+    by_person = kind == "PrintPaused" and bool(said.get("user"))
+    where = str(path)[:MOST_WORDS] if local else ""
+    return Hint(kind=kind, path=where, reason=reason, by_person=by_person)
 
 
 def _reason(said: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from printers.protocol import Beat, Lease
 from printers.push import Hint, Reasons
 from printers.steps import MOVED
 from printers.tending import Tending, Tools
+from printers.waits import Waits
 from printers.watch import OURS
 
 CONNECT_AGAIN_S = 600.0
@@ -57,6 +59,7 @@ class Station(threading.Thread):
         super().__init__(name=f"printer-{name}", daemon=True)
         self.printer = name
         self.reasons = Reasons()
+        self.waits = Waits(time.monotonic)
         self._stirred = threading.Event()
         self.tools = tools(self)
         self._keep_files, self._changed = keep_files, changed
@@ -102,6 +105,7 @@ class Station(threading.Thread):
     def hear(self, hint: Hint) -> None:
         """OctoPrint says that something happened: look, and believe what is seen."""
         self.reasons.hear(hint)
+        self.waits.hear(hint)
         if hint.kind in ENDS_OF_PRINTS and not hint.path.startswith(OURS):
             self.tools.watch.doubt()
         self.stir()

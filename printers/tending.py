@@ -89,6 +89,8 @@ class Tools:
     """Wait so many seconds, or less when there is something to look at."""
     reason: Callable[[str], str]
     """Why the print of a path failed, in words, where OctoPrint said it."""
+    waits: Callable[[str], str]
+    """What the paused print of a path waits for, where OctoPrint said it."""
 
 
 class Tending:
@@ -404,6 +406,7 @@ class Tending:
             ),
             seconds_left=None if job is None else job.print_time_left_s,
             text=self.text(todo, seen)[:500],
+            waits_for=self.tools.waits(self.lease.path) if job and self.sight.paused else "",
         )
         self.messenger.now(self.beat)
         self.show(self.sight.trouble)

@@ -13,7 +13,7 @@ from basis.errors import NotAllowed
 from printers import registry
 from printers.capability import Profile
 from printers.models import Bed, PrinterRow
-from router import rows
+from router import ejecting, rows
 from router.models import JobRow, RunRow
 from router.states import Job
 
@@ -74,6 +74,8 @@ def change(
         registry.noted(session, printer_id=printer_id, by=by, what="renamed", now=now, note=note)
     if machine is not None:
         registry.noted(session, printer_id=printer_id, by=by, what="changed", now=now)
+        # Another end code may leave the part where it is.
+        ejecting.withdraw(session, printer_id=printer_id, by=by, now=now)
 
 
 def remove(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -> None:

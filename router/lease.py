@@ -22,8 +22,8 @@ from designs import queries as designs
 from printers import registry
 from printers.models import Bed, PrinterRow
 from printers.offer import STARTS
-from printers.protocol import Beat, Report, ReportEvent, StaleFence, Word
-from router import endings, rows
+from printers.protocol import Beat, Report, ReportEvent, StaleFence, WaitsFor, Word
+from router import ejecting, endings, rows
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
@@ -185,6 +185,7 @@ def renew(
     lease_until = now + timedelta(seconds=lease_s)
     if moving:
         _moving(session, run, paused=beat.paused, actor=who, now=now, lease_until=lease_until)
+        _waits(session, run, beat.waits_for if beat.paused else "", actor=who, now=now)
     if run.state in HELD:
         run.lease_until = lease_until
     _progress(run, beat.progress_ppm)
@@ -239,7 +240,9 @@ def _of_live(session: Session, run: RunRow, said: Report, *, actor: str, now: da
             paused = said.event is ReportEvent.PAUSED
             _moving(session, run, paused=paused, actor=actor, now=now, lease_until=until, note=note)
         case ReportEvent.FINISHED:
+            before = run.state
             endings.finished(session, run, actor=actor, now=now, print_s=said.print_s, note=note)
+            ejecting.finished(session, run, before=before, now=now)
         case ReportEvent.FAILED:
             endings.failed(session, run, actor=actor, now=now, print_s=said.print_s, cause=note)
         case ReportEvent.NEVER_STARTED:
@@ -313,6 +316,16 @@ def _moving(
     if run.state is not wanted:
         event = Event.PAUSE if paused else Event.START
         run_event(session, run, event, actor=actor, now=now, note=note, lease_until=lease_until)
+
+
+def _waits(session: Session, run: RunRow, said: str, *, actor: str, now: datetime) -> None:
+    """What a paused run waits for; its people hear of filament, or a printer that asks, at once."""
+    known = said if said in list(WaitsFor) else ""
+    if known == run.waits_for:
+        return
+    run.waits_for = known
+    if known in (WaitsFor.FILAMENT, WaitsFor.PRINTER):
+        noted(session, run, f"run.waits_{known}", actor=actor, now=now)
 
 
 def _moves_unbidden(

@@ -221,6 +221,8 @@ class RunRow(Base):
     job_at_fault: Mapped[bool | None]
     printer_at_fault: Mapped[bool | None]
     cause: Mapped[str] = mapped_column(Text, default="")
+    waits_for: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    """While it is paused, a word of `printers.protocol.WaitsFor` where its agent knows one."""
     photo_sha256: Mapped[str | None] = mapped_column(String(64))
     """What its agent photographed at its end (`router.photos`): for maker and workshop."""
 

@@ -22,7 +22,14 @@ FOR_MAKERS = frozenset(
 )
 FOR_WORKSHOPS = frozenset(
     {"job.sliced", "job.costs_more", "job.run_failed", "job.receive", "job.cancel", "run.finish"}
-    | {"run.pause", "run.moves_unbidden", "run.expire", "message"}
+    | {
+        "run.pause",
+        "run.waits_filament",
+        "run.waits_printer",
+        "run.moves_unbidden",
+        "run.expire",
+        "message",
+    }
 )
 KEPT = timedelta(days=90)
 """How far back notices reach: a page of them must not read all that ever happened."""

@@ -92,6 +92,7 @@ def _jobs(group: InstrumentedAttribute[UUID]) -> Select[*tuple[Any, ...]]:
             RunRow.state,
             RunRow.stop_asked,
             RunRow.photo_sha256,
+            RunRow.waits_for,
             RunRow.progress_ppm,
             RunRow.seconds_left,
         )

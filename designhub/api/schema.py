@@ -363,6 +363,8 @@ class Run(Message):
     ended_at: str | None
     stop_asked: bool
     cause: str
+    waits_for: str
+    """While it is paused: `filament`, `person`, `printer`, or nothing when nobody knows."""
     photo: str | None
     """Where the photo of the bed at its end is, for maker and workshop."""
 
@@ -648,6 +650,8 @@ class Printer(Message):
     """Its quiet hours, its own or its workshop's."""
     quiet_until: str | None
     """Nothing starts before then; null outside quiet hours."""
+    ejects: bool
+    """Its workshop declared that its end code takes the part off the bed."""
     printed_s: int
     """How long it has printed for this hub."""
     seen_at: str | None

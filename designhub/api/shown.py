@@ -275,6 +275,7 @@ def run(row: RunRow) -> schema.Run:
         ended_at=when(row.ended_at),
         stop_asked=row.stop_asked,
         cause=row.cause,
+        waits_for=row.waits_for,
         photo=None
         if row.photo_sha256 is None
         else f"/api/v1/jobs/{row.job_id}/runs/{row.id}/photo",
@@ -329,6 +330,7 @@ def printer(row: PrinterRow, work: PrinterWork | None) -> schema.Printer:
         because=row.paused_because,
         quiet=None if quiet is None else quiet.to_json(),
         quiet_until=when(ends(quiet, row.workshop.time_zone, clock.now())),
+        ejects=row.ejects_since is not None,
         printed_s=row.printed_s,
         seen_at=when(row.seen_at),
         machine_state=row.machine_state,

@@ -120,6 +120,7 @@ def cards(
     people = {each.maker_id for each in everything} | {
         task.last.by for several in tasks.values() for task in several
     }
+    people |= {each.ejects_by for each in printers if each.ejects_by is not None}
     names = access.names_of(session, people | set(also))
     reserved = reserved_mg(session)
 
@@ -206,7 +207,11 @@ def _state(
     """The first of these that is true: a run, maintenance, an agent never seen, silence, what a
     person must do, then rest."""
     run = current.owed.run if current is not None else None
-    if run is not None:
+    if current is not None and run is not None:
+        if run.state is Run.PAUSED and run.waits_for:
+            owed = current.owed
+            waits = printer_words.waits(run.waits_for, material=f"{owed.material} {owed.colour}")
+            return State(text=waits, kind="warn", asks=True)
         text, kind = printer_words.RUNS[run.state]
         asks = kind in ("warn", "bad")
         return State(text=str(text), kind=kind, asks=asks)

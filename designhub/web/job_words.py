@@ -52,6 +52,9 @@ HAPPENINGS: Mapping[str, Lazy] = {
     "run.permit": lazy("Allowed to start"),
     "run.start": lazy("The print began"),
     "run.pause": lazy("The print paused"),
+    "run.ejected": lazy("The printer took the part off its bed"),
+    "run.waits_filament": lazy("It waits for filament"),
+    "run.waits_printer": lazy("The printer itself asked for the pause"),
     "run.finish": lazy("The print finished"),
     "run.fail": lazy("The print failed"),
     "run.pass": lazy("A person looked at the print and took it"),
@@ -72,6 +75,13 @@ HAPPENINGS: Mapping[str, Lazy] = {
 }
 
 GOOD = frozenset({"job.sliced", "run.start", "run.finish", "run.pass", "job.pass", "job.receive"})
+WAITS: Mapping[str, Lazy] = {
+    "filament": lazy("It waits for filament, which the workshop loads."),
+    "person": lazy("Somebody at the workshop paused it."),
+    "printer": lazy("The printer itself paused: its filament may have run out."),
+}
+"""What a paused print waits for, for its maker."""
+
 LOOK = frozenset({"job.costs_more", "run.pause", "run.expire", "run.stop_asked", "job.cancel"})
 BAD = frozenset({"job.refuse", "job.run_failed", "run.fail", "run.moves_unbidden"})
 """Happenings by how a timeline marks them."""

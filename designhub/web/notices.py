@@ -47,6 +47,14 @@ AS_WORKSHOP: Mapping[str, tuple[Lazy, str]] = {
     "job.receive": (lazy("Its maker has received it."), "good"),
     "job.cancel": (lazy("Its maker cancelled it."), "warn"),
     "run.finish": (lazy("The print ended. Look at the part, then clear the bed."), "warn"),
+    "run.waits_filament": (
+        lazy("The print waits for filament: load it and press resume at the printer."),
+        "warn",
+    ),
+    "run.waits_printer": (
+        lazy("The printer itself paused: look whether its filament ran out."),
+        "warn",
+    ),
     "run.pause": (lazy("The print paused and waits for somebody."), "warn"),
     "run.expire": (lazy("Its agent fell silent while it may print. Look at the printer."), "bad"),
     "run.moves_unbidden": (lazy("The printer moves without leave. Look at it now."), "bad"),

@@ -17,6 +17,7 @@ from printers import quiet, upkeep
 from printers.hours import DAYS
 from printers.offer import Duty
 from printers.quiet import Quiet
+from router import ejecting
 
 bp = Blueprint("printer_service", __name__)
 
@@ -42,6 +43,18 @@ def duty(printer_id: UUID) -> ResponseReturnValue:
             by=g.caller.id,
             now=clock.now(),
         )
+        return back(printer)
+
+
+@bp.post("/printers/<uuid:printer_id>/ejects")
+@signed_in
+def ejects(printer_id: UUID) -> ResponseReturnValue:
+    """Its end code takes the part off the bed, or does not."""
+    said = "ejects" in request.form
+    with this_hub().database.writing() as session:
+        printer = own(session, g.caller, printer_id)
+        say = ejecting.declare if said else ejecting.withdraw
+        say(session, printer_id=printer_id, by=g.caller.id, now=clock.now())
         return back(printer)
 
 

@@ -30,6 +30,9 @@ DAYS: Mapping[str, Lazy] = {
 
 NOTES: Mapping[str, Lazy] = {
     "bed.clear": lazy("The bed is clear"),
+    "bed.ejected": lazy("The ejector cleared the bed"),
+    "ejects": lazy("Said that its end code takes the part off"),
+    "ejects.not": lazy("Its end code does not take the part off any more"),
     "bed.undone": lazy("The bed is not clear after all"),
     "paused": lazy("Paused"),
     "opened": lazy("Takes new work again"),
@@ -109,6 +112,21 @@ def public_state(
     if busy or waiting:
         return _("Busy"), "on"
     return _("Free"), "good"
+
+
+def waits(what: str, *, material: str) -> str:
+    """What a paused print waits for, to who stands before it."""
+    if what == "filament":
+        return _(
+            "Waits for filament: load %(what)s, then press resume at the printer", what=material
+        )
+    if what == "printer":
+        return _(
+            "The printer itself paused: has its filament run out? Load %(what)s, then press resume"
+            " at the printer",
+            what=material,
+        )
+    return _("Somebody paused it in OctoPrint: resume it there")
 
 
 def quiet_days(quiet: Quiet) -> list[str]:

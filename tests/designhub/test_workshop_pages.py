@@ -237,6 +237,46 @@ def test_three_ways_to_rest_are_told_apart(hub: OpenHub, shop: Shop) -> None:
     assert owner.form(f"{here}/duty", duty="asleep").status_code == 422
 
 
+def test_what_a_paused_print_waits_for_is_told_to_both_sides(hub: OpenHub, shop: Shop) -> None:
+    job = hub.ordered(shop)[0]
+    with hub.hub.database.writing() as session:
+        run = builders.take(session, shop, now=clock.now())
+        assert run is not None
+        builders.permit(session, shop, run, now=clock.now())
+    said = {
+        "filament": ("load PLA black, then press resume", "waits for filament"),
+        "printer": ("has its filament run out? Load PLA black", "The printer itself paused"),
+        "person": ("Somebody paused it in OctoPrint", "Somebody at the workshop paused it"),
+        "": ("The machine paused: look at it", "paused"),
+    }
+    owner, maker = hub.client("owner"), hub.client("maker")
+    for waits_for, (to_owner, to_maker) in said.items():
+        with hub.hub.database.writing() as session:
+            beat = {"paused": True, "waits_for": waits_for}
+            builders.beat(session, shop, run, now=clock.now(), **beat)
+        page = owner.get(f"/printers/{shop.printer}").text
+        check_shape(page, waits_for)
+        assert to_owner in page and to_maker in maker.get(f"/jobs/{job}").text
+    notices = owner.get("/me/notices").text
+    check_shape(notices, "notices")
+    assert "waits for filament: load it and press resume" in notices
+
+
+def test_an_ejector_is_declared_with_a_name_and_taken_back(hub: OpenHub, shop: Shop) -> None:
+    owner, here = hub.client("owner"), f"/printers/{shop.printer}"
+    page = owner.get(here).text
+    assert "may break the machine or burn" in page
+    assert owner.form(f"{here}/ejects", ejects="on", next=here).location == here
+    page = owner.get(here).text
+    check_shape(page, "ejects")
+    assert "owner answers for it" in page and printer_of(hub, shop).ejects_by == shop.owner
+    api = hub.app.test_client().get(f"/api/v1/printers/{shop.printer}").get_json()
+    assert api["ejects"] is True
+    owner.form(f"{here}/ejects")
+    page = owner.get(here).text
+    assert "answers for it" not in page and "does not take the part off any more" in page
+
+
 def test_upkeep_is_noted_and_asked_for(hub: OpenHub, shop: Shop) -> None:
     owner, here = hub.client("owner"), f"/printers/{shop.printer}"
     board = f"/workshops/{slug_of(hub, shop)}"

@@ -40,7 +40,7 @@ from printers.journal import What
 from printers.models import Bed, PrinterRow, SpoolRow
 from printers.offer import Duty, Mode
 from printers.protocol import Beat, Report, ReportEvent, StaleFence
-from router import jobs, lease, slicing, states
+from router import ejecting, endings, jobs, lease, slicing, states
 from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
 from router.states import LIVE, OPEN, Event, Job, Run
 from tests.support import builders as b
@@ -492,6 +492,18 @@ class Eventful(Workshop):
         self.somebody_clears_the_bed(FIRST)
 
 
+class Ejecting(Eventful):
+    """Both printers eject what is finished, as their workshop declared."""
+
+    @initialize()
+    def begin(self) -> None:
+        super().begin()
+        for printer, agent in self.world.agents.items():
+            agent.machine.ejects = True
+            with self.database.writing() as session:
+                ejecting.declare(session, printer_id=printer, by=self.owner, now=b.NOW)
+
+
 def paid_for(session: Session, order: OrderRow) -> int:
     """What the book says was paid of an order."""
     row = session.scalar(
@@ -504,7 +516,7 @@ def play(machine: type[Workshop], how: settings = QUIET) -> None:
     run_state_machine_as_test(machine, settings=how)
 
 
-@pytest.mark.parametrize("machine", [Workshop, Eventful])
+@pytest.mark.parametrize("machine", [Workshop, Eventful, Ejecting])
 def test_everything_holds_whatever_fails(machine: type[Workshop]) -> None:
     play(machine)
 
@@ -589,6 +601,19 @@ def test_it_is_found_when_a_bed_is_cleared_under_a_permit(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(jobs, "clear_bed", clear)
     must_break()
+
+
+def test_it_is_found_when_an_ejector_is_believed_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = endings.failed
+
+    def believed(session: Session, run: RunRow, **said: Any) -> None:
+        failed(session, run, **said)
+        registry.cleared(session, printer_id=run.printer_id, now=said["now"])
+
+    monkeypatch.setattr(endings, "failed", believed)
+    must_break(Ejecting)
 
 
 if __name__ == "__main__":

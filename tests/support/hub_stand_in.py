@@ -79,6 +79,7 @@ class RunRow:
     beats: int = 0
     never_started: bool = False
     photos: list[bytes] = field(default_factory=list)
+    waits_for: str = ""
 
 
 @dataclass(kw_only=True)
@@ -245,6 +246,7 @@ class HubStandIn:
         run.beats += 1
         if said.printing or said.paused:
             self._moving(run, paused=said.paused)
+            run.waits_for = said.waits_for if said.paused else ""
         if run.state in HELD:
             run.lease_until = time.monotonic() + self.lease_s
         word = Word.STOP if run.stop else Word.ON

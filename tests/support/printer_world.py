@@ -90,6 +90,8 @@ class Machine:
     reachable: bool = True
     on_bed: list[str] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    ejects: bool = False
+    """Its end code takes the part off; a print that fails does not get there."""
 
     def job(self) -> Job:
         """What OctoPrint says of itself."""
@@ -107,6 +109,8 @@ class Machine:
         """The print ends, and OctoPrint writes down how."""
         if self.current is not None:
             path, self.current = self.current, None
+            if good and self.ejects:
+                self.on_bed.remove(path)
             file = self.files[path]
             self.files[path] = File(
                 path=path,
