@@ -303,6 +303,7 @@ class Agent:
             say=lambda level, text: self._say(level, text, printer=name),
             stop=stop,
             chance=self._chance,
+            networks=self.config.networks,
         ).after
 
     def _guard_of(self, name: str) -> Guard | None:

@@ -18,7 +18,9 @@ import urllib3.exceptions
 
 from basis.errors import HubError
 from printers.hub import HubClient, HubFailed, HubRefused, TokenRefused, backoff_s
-from printers.octoprint_http import Link, PrinterError, PrinterRefused
+from printers.networks import Networks, OutsideNetworks
+from printers.octoprint_http import Link, PrinterRefused
+from printers.ways import way_within
 
 NEVER = "none"
 """In place of an address: no photos of this printer."""
@@ -43,6 +45,7 @@ class Camera:
     """What looks at one printer's bed.
 
     snapshot : the picture's address; "" is the one that OctoPrint uses, `NEVER` is none.
+    networks : where connections may go; None is anywhere.
     hub      : makes a client for the thread that brings the photo.
     say      : events for the log, as (level, text).
     """
@@ -57,10 +60,11 @@ class Camera:
         say: Callable[[str, str], None],
         stop: threading.Event,
         chance: Callable[[], float],
+        networks: Networks | None = None,
     ) -> None:
         self._octoprint_url, self._api_key, self._snapshot = octoprint_url, api_key, snapshot
         self._hub, self._say, self._stop, self._chance = hub, say, stop, chance
-        self._said = ""
+        self._networks, self._said = networks, ""
 
     def after(self, run: UUID) -> None:
         """A run ended: take its photo, in a thread of its own."""
@@ -72,7 +76,7 @@ class Camera:
     def _bring(self, run: UUID) -> None:
         try:
             self._told(run, self._taken())
-        except (NoPhoto, PrinterError, HubFailed) as exc:
+        except HubError as exc:
             self._once(f"no photo: {exc}")
         except Exception as exc:  # a mistake of ours must cost no more than a photo
             self._once(f"no photo: {type(exc).__name__}: {exc}")
@@ -87,7 +91,7 @@ class Camera:
         url = self._address()
         for look in range(1, LOOKS + 1):
             try:
-                return snapped(url)
+                return snapped(url, networks=self._networks)
             except NoPhoto:
                 if look == LOOKS or self._stop.wait(LOOK_AGAIN_S):
                     raise
@@ -96,9 +100,17 @@ class Camera:
     def _address(self) -> str:
         if self._snapshot:
             return self._snapshot
-        link = Link(self._octoprint_url, api_key=self._api_key, connect_s=CONNECT_S, read_s=READ_S)
+        link = Link(
+            self._octoprint_url,
+            api_key=self._api_key,
+            connect_s=CONNECT_S,
+            read_s=READ_S,
+            adapter=way_within(self._networks),
+        )
         try:
             named = link.read("settings", "/api/settings", _named)
+        except OutsideNetworks:
+            raise
         except PrinterRefused as exc:
             raise NoPhoto(
                 "the key may not read OctoPrint's settings, where the camera stands: allow it"
@@ -151,12 +163,15 @@ def address_of(named: str, *, octoprint_url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
 
 
-def snapped(url: str, *, limit_s: float = READ_S) -> bytes:
+def snapped(url: str, *, limit_s: float = READ_S, networks: Networks | None = None) -> bytes:
     """The picture behind an address. Raises NoPhoto."""
     where = urlsplit(url).hostname
     try:
         with requests.Session() as http:
             http.trust_env = False  # a proxy has no business between agent and printer
+            if (way := way_within(networks)) is not None:
+                http.mount("http://", way)
+                http.mount("https://", way)
             answer = http.get(url, timeout=(CONNECT_S, limit_s), allow_redirects=False, stream=True)
             with answer:
                 if answer.status_code != 200:

@@ -72,6 +72,7 @@ PRINTER_SIDE = {
     "tending",
     "trust",
     "traces",
+    "waits",
     "watch",
     "ways",
 }
@@ -136,7 +137,17 @@ def test_the_router_uses_named_doors_only() -> None:
 
 
 REACHES_PRINTERS = {
-    *("agent", "agent_cli", "appkeys", "farm", "octoprint", "octoprint_http", "push", "sight"),
+    *(
+        "agent",
+        "agent_cli",
+        "appkeys",
+        "camera",
+        "farm",
+        "octoprint",
+        "octoprint_http",
+        "push",
+        "sight",
+    ),
     *("station", "tending", "ways"),
 }
 """Modules of `printers` that connect to a printer, or have a part that does."""

@@ -14,6 +14,7 @@ from printers import camera as cameras
 from printers.agent import PrinterAt
 from printers.agent_config import load
 from printers.camera import NoPhoto, address_of, snapped
+from printers.networks import Networks, OutsideNetworks
 from router.states import Run
 from tests.support.agent_process import config, gcode, ready, running, until
 from tests.support.cameras import Camera, camera_served
@@ -65,6 +66,14 @@ def test_what_is_no_picture_is_not_taken_for_one(camera: Camera, gives: str) -> 
     assert time.monotonic() - began < 10
     camera.gives = ["picture"]
     assert snapped(camera.url) == camera.content
+
+
+def test_only_networks_that_are_named_are_asked(camera: Camera) -> None:
+    """As for printers that a hub tends itself."""
+    assert snapped(camera.url, networks=Networks.parse("127.0.0.0/8")) == camera.content
+    with pytest.raises(OutsideNetworks):
+        snapped(camera.url, networks=Networks.parse("192.168.1.0/24"))
+    assert camera.asked == 1
 
 
 def test_the_address_stands_in_the_agent_s_settings(tmp_path: Path) -> None:
