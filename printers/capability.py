@@ -205,6 +205,29 @@ class Profile(_Plain):
             raise Invalid(f"{name}, line {exc.line}: {exc.command!r}: {exc.reason}") from exc
 
 
+def as_filled(code: str) -> str:
+    """A regular expression of the commands that the slicer makes of a checked start or end code,
+    one a line: numbers where the code leaves one to it, and without what it may leave out."""
+    for pattern, _ in _PLACEHOLDERS:
+        code = pattern.sub("\0", code)
+    lines = []
+    for line in _EITHER[0].sub("\0", code).splitlines():
+        # What may be left out stands between two marks; a comment in it takes the second one along.
+        command = _EITHER[1].sub("\1\\1\2", line).partition(";")[0].strip(" \t")
+        if command.count("\1") > command.count("\2"):
+            command += "\2"
+        if not command.strip("\1\2"):
+            continue
+        found = re.escape(command)
+        for mark, form in (("\0", _FILLED), ("\1", "(?:"), ("\2", ")?")):
+            found = found.replace(re.escape(mark), form)
+        may_vanish = command.startswith("\1") and command.endswith("\2")
+        lines.append(f"(?:{found}\\n)?" if may_vanish else f"{found}\\n")
+    return "".join(lines)
+
+
+_FILLED = r"-?\d{1,6}(?:\.\d{1,6})?"
+
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "bed_x_mm": (30, 2_000),
     "bed_y_mm": (30, 2_000),

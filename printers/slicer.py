@@ -37,6 +37,7 @@ from basis.units import ceil_div
 from printers.capability import Choices, Profile, margin_um, material
 from printers.estimates import estimates
 from printers.gcode import Measured, measure
+from printers.own_codes import check_own_codes
 from printers.slicer_ini import BadSettings, job_ini
 
 __all__ = ["BadSettings", "Sliced", "cache_key", "engine_version", "job_ini", "slice_plate"]
@@ -207,6 +208,7 @@ def slice_plate(
     )
     gcode = _output(ended, folder)
     measured = measure(BytesIO(gcode), profile.guard())
+    check_own_codes(gcode, profile)
     said = estimates(gcode[-ESTIMATES_BYTES:])
     mass_mg, mass_source = _mass(measured, profile=profile, choices=choices)
     if said.duration_s == 0:
