@@ -6,6 +6,7 @@ designhub agent --config agent.toml --json
 
 import json
 import os
+import pwd
 import signal
 import sys
 import threading
@@ -15,23 +16,19 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 
 from basis import clock
-from basis.errors import HubError
+from basis.errors import HubError, Invalid
 from basis.settings import AGENT_PREFIX
-from printers.agent import Agent, AgentConfig, Happening, PrinterAt, Snapshot, View, trust_of
+from printers.agent import Agent, AgentConfig, Happening, PrinterAt, trust_of
 from printers.agent_config import load
 from printers.agent_enrol import SETTINGS_FILE, Wish, enrol
+from printers.agent_unit import unit
 from printers.hub import HubClient, HubRefused, HubSilent, HubUnreachable, TokenRefused
 from printers.octoprint import OctoPrint, PrinterBusy, PrinterError, PrinterRefused
 from printers.protocol import Hello
 
-FRAMES_PER_S = 4
-COLOURS = {"info": "", "warning": "yellow", "error": "bold red"}
+COLOURS = {"info": None, "warning": "yellow", "error": "red"}
 
 
 @click.command()
@@ -59,6 +56,7 @@ COLOURS = {"info": "", "warning": "yellow", "error": "bold red"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Log as JSON, one object a line.")
 @click.option("--check", is_flag=True, help="Try the hub and every printer, then end.")
+@click.option("--systemd", is_flag=True, help="Print a unit that keeps it running, then end.")
 def agent(
     config: str,
     hub: str,
@@ -70,6 +68,7 @@ def agent(
     key: str,
     as_json: bool,
     check: bool,
+    systemd: bool,
 ) -> None:
     """Take work from a hub for the printers beside this machine.
 
@@ -92,6 +91,9 @@ def agent(
                 folder=folder,
             )
             given = {"config": str(enrol(wish, say=lambda text: click.echo(text, err=True)))}
+        if systemd:
+            click.echo(_unit(given), nl=False)
+            return
         run_agent(given, as_json=as_json, check=check)
     except HubError as exc:
         raise click.ClickException(str(exc)) from exc
@@ -113,27 +115,37 @@ def run_agent(
     Raises a HubError whose message says what to change.
     """
     loaded = load(_ours(environ), options)
-    console = Console(stderr=True)
     for warning in loaded.warnings:
-        _line(
-            Happening(at=clock.now(), level="warning", printer="", text=warning), as_json, console
-        )
+        said = Happening(at=clock.now(), level="warning", printer="", text=warning)
+        _line(said, as_json=as_json, err=True)
     if check:
         _checked(loaded.agent)
         return
     ending = stop or threading.Event()
     with _until_interrupted(ending):
         if as_json or not sys.stdout.isatty():
-            log = Console()
-            Agent(loaded.agent, on_event=lambda what: _line(what, as_json, log)).run(ending)
+            Agent(loaded.agent, on_event=lambda what: _line(what, as_json=as_json)).run(ending)
         else:
-            _with_screen(loaded.agent, ending)
+            # Loaded for a person who looks: on a small board nobody does, and it takes its memory.
+            from printers.agent_screen import with_screen
+
+            with_screen(loaded.agent, ending)
 
 
 def _ours(environ: Mapping[str, str] | None) -> Mapping[str, str]:
     """The agent's own variables: the only look at the environment on the printer side."""
     given = os.environ if environ is None else environ
     return {name: text for name, text in given.items() if name.startswith(AGENT_PREFIX)}
+
+
+def _unit(options: Mapping[str, str]) -> str:
+    """The unit for an agent that runs with a settings file, as whoever asks."""
+    file = Path(options["config"]).expanduser().absolute()
+    if not options["config"]:
+        raise Invalid("say which settings file it shall run with: --config FILE --systemd")
+    loaded = load({}, {"config": str(file)})
+    user = pwd.getpwuid(os.getuid()).pw_name
+    return unit(config=file, folder=loaded.agent.folder, user=user)
 
 
 def _checked(config: AgentConfig) -> None:
@@ -193,7 +205,8 @@ def _until_interrupted(ending: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _line(what: Happening, as_json: bool, console: Console) -> None:
+def _line(what: Happening, *, as_json: bool, err: bool = False) -> None:
+    """One line of the log, for a program or for a person."""
     if as_json:
         said = {"at": clock.iso(what.at), "level": what.level, "text": what.text}
         if what.printer:
@@ -201,67 +214,5 @@ def _line(what: Happening, as_json: bool, console: Console) -> None:
         click.echo(json.dumps(said))
         return
     where = f"{what.printer}: " if what.printer else ""
-    console.print(
-        f"{what.at:%H:%M:%S} {where}{what.text}",
-        style=COLOURS[what.level],
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _with_screen(config: AgentConfig, ending: threading.Event) -> None:
-    console = Console()
-    working = Agent(config, on_event=lambda what: _line(what, False, console))
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            working.run(ending)
-        except BaseException as exc:
-            failed.append(exc)
-            ending.set()
-
-    thread = threading.Thread(target=work, name="agent")
-    with Live(
-        console=console,
-        get_renderable=lambda: screen(working.snapshot()),
-        refresh_per_second=FRAMES_PER_S,
-    ):
-        thread.start()
-        while not ending.wait(1.0):
-            pass
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
-def screen(now: Snapshot) -> Table:
-    """All printers at one glance."""
-    table = Table(
-        title="DesignHub agent",
-        caption=f"hub: {escape(now.hub)}; next question in {now.again_s:.0f} s",
-        expand=True,
-    )
-    for heading in ("printer", "state", "job", "progress", "left"):
-        table.add_column(heading, overflow="fold")
-    for view in now.printers:
-        table.add_row(*map(escape, _row(view)))
-    return table
-
-
-def _row(view: View) -> tuple[str, str, str, str, str]:
-    state = "free" if view.ready and not view.why_not else view.text
-    if view.ready and view.why_not:
-        state = f"free; {view.why_not}"
-    if view.run is None:
-        return view.name, state, "", "", ""
-    left = "" if view.seconds_left is None else _duration(view.seconds_left)
-    done = round(view.progress_ppm / 10_000)
-    bar = "█" * (done // 10) + "·" * (10 - done // 10)
-    return view.name, state, view.title, f"{bar} {done} %", left
-
-
-def _duration(seconds: int) -> str:
-    hours, rest = divmod(max(0, seconds), 3_600)
-    return f"{hours} h {rest // 60:02} min" if hours else f"{rest // 60} min {rest % 60:02} s"
+    colour = COLOURS[what.level]
+    click.secho(f"{what.at:%H:%M:%S} {where}{what.text}", fg=colour, err=err)

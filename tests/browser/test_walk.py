@@ -114,7 +114,7 @@ def _who(path: str) -> str:
     """Whose page it is."""
     if path.startswith(("/orders", "/quotes", "/make")):
         return "max"
-    if path == "/me/invitations":
+    if path == "/me/invitations" or path.endswith("/attach"):
         return "warden"
     if path.startswith(("/me", "/designs/new", f"/{DESIGN}", "/workshops", "/printers")):
         return "ada"

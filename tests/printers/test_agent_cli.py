@@ -14,8 +14,9 @@ from rich.console import Console
 
 from basis.errors import Invalid
 from printers.agent import PrinterAt, Snapshot, View
-from printers.agent_cli import agent, run_agent, screen
+from printers.agent_cli import agent, run_agent
 from printers.agent_config import WHERE, load
+from printers.agent_screen import screen
 from tests.support.hub_stand_in import TOKEN, HubStandIn, hub_served
 from tests.support.octoprint_fixtures import StandInBench
 
