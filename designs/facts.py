@@ -6,13 +6,13 @@ mm² and mm³, because nothing but a stated estimate is ever made of them.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
 from basis.errors import Invalid
 
-READER = 1
+READER = 2
 """Version of our readers and measures; a change of either that changes facts raises it."""
 
 
@@ -39,6 +39,22 @@ class Remark:
 
     code: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """One way in which a part can lie on the bed, and what is then measured of it."""
+
+    name: str  # of a side of the part as modelled, or "best"
+    down: tuple[float, float, float]  # what looks straight down, in the mesh's own frame
+    size_x_um: int
+    size_y_um: int
+    size_z_um: int
+    overhang_area_mm2: float
+    flat_base_area_mm2: float
+
+
+AS_MODELLED = "as_modelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +87,7 @@ class MeshFacts:
     unit: str  # of the file's numbers, by its name in 3MF: "millimeter", "inch", …
     unit_source: UnitSource
     warnings: tuple[Remark, ...]
+    poses: tuple[Pose, ...] = ()  # none of a mesh that is very large, or was measured long ago
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, for `from_json`."""
@@ -87,7 +104,11 @@ class MeshFacts:
         has read a stranger's file.
         """
         try:
-            values: dict[str, Any] = {f.name: _KINDS[f.type](plain[f.name]) for f in fields(cls)}
+            values: dict[str, Any] = {
+                f.name: _KINDS[f.type](plain[f.name])
+                for f in fields(cls)
+                if f.name in plain or f.default is MISSING
+            }
         except KeyError as exc:
             raise Invalid(f"the facts of this mesh lack {exc}") from exc
         except (TypeError, ValueError, AttributeError) as exc:
@@ -130,6 +151,37 @@ def fits(size_um: tuple[int, int, int], bed_um: tuple[int, int, int], *, margin_
     )
 
 
+def pose_of(facts: MeshFacts, orientation: str) -> Pose | None:
+    """How a part lies when it is turned as somebody chose; None as it was modelled.
+
+    Raises Invalid when that was not measured of it.
+    """
+    if orientation == AS_MODELLED:
+        return None
+    for pose in facts.poses:
+        if pose.name == orientation:
+            return None if pose.down == (0.0, 0.0, -1.0) else pose
+    raise Invalid(
+        "this part cannot be turned here: its mesh is very large, or was measured before parts"
+        " could be turned. Order it as it was modelled, or publish it again"
+    )
+
+
+def posed(facts: MeshFacts, orientation: str) -> MeshFacts:
+    """The facts of a part that lies as somebody chose. Raises Invalid as `pose_of` does."""
+    pose = pose_of(facts, orientation)
+    if pose is None:
+        return facts
+    return replace(
+        facts,
+        size_x_um=pose.size_x_um,
+        size_y_um=pose.size_y_um,
+        size_z_um=pose.size_z_um,
+        overhang_area_mm2=pose.overhang_area_mm2,
+        flat_base_area_mm2=pose.flat_base_area_mm2,
+    )
+
+
 def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{value!r} is not a whole number")
@@ -158,6 +210,25 @@ def _remarks(value: Any) -> tuple[Remark, ...]:
     return tuple(Remark(code=_text(each["code"]), text=_text(each["text"])) for each in value)
 
 
+def _poses(value: Any) -> tuple[Pose, ...]:
+    return tuple(_pose(each) for each in value)
+
+
+def _pose(plain: Any) -> Pose:
+    x, y, z = (_real(part) for part in plain["down"])
+    if not 0.99 < x * x + y * y + z * z < 1.01:
+        raise ValueError("down is no direction")
+    return Pose(
+        name=_text(plain["name"]),
+        down=(x, y, z),
+        size_x_um=_whole(plain["size_x_um"]),
+        size_y_um=_whole(plain["size_y_um"]),
+        size_z_um=_whole(plain["size_z_um"]),
+        overhang_area_mm2=_real(plain["overhang_area_mm2"]),
+        flat_base_area_mm2=_real(plain["flat_base_area_mm2"]),
+    )
+
+
 _KINDS: Mapping[Any, Any] = {
     int: _whole,
     bool: _yes_or_no,
@@ -165,4 +236,5 @@ _KINDS: Mapping[Any, Any] = {
     str: _text,
     UnitSource: UnitSource,
     tuple[Remark, ...]: _remarks,
+    tuple[Pose, ...]: _poses,
 }

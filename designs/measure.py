@@ -9,12 +9,14 @@ a picture and a model to look at. Its answer is one JSON object on stdout: `{"pa
 import json
 import mmap
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from designs.facts import FileLimits
+from designs.facts import FileLimits, Pose
 from designs.glb import packed_glb
 from designs.mesh import MeshRefused, canonical, facts_of
+from designs.poses import poses_of
 from designs.preview import picture
 from designs.readers import Read, read
 from designs.stl import stl_pieces
@@ -39,12 +41,20 @@ def measured(path: Path, number: int, limits: FileLimits) -> dict[str, Any]:
     del found  # a large mesh fits into memory twice, not three times
     with Path(f"{number}.stl").open("wb") as file:
         file.writelines(stl_pieces(corners))
-    answer = facts.to_json()
+    answer = replace(facts, poses=_poses(corners)).to_json()
     try:
         Path(f"{number}.png").write_bytes(picture(corners, both_sides=not facts.watertight))
     except MeshRefused as refused:
         answer["warnings"].append({"code": refused.code, "text": str(refused)})
     return {"facts": answer, "model": _modelled(corners, number)}
+
+
+def _poses(corners: Corners) -> tuple[Pose, ...]:
+    """How it can lie. A part that is too much for it is printed as it was modelled."""
+    try:
+        return poses_of(corners)
+    except (MeshRefused, MemoryError):
+        return ()
 
 
 def _modelled(corners: Corners, number: int) -> bool:

@@ -17,6 +17,7 @@ from printers.tuning import Tuning
 __all__ = [
     "COMMON",
     "MATERIALS",
+    "ORIENTATIONS",
     "PROCESSES",
     "SKIRT_UM",
     "Choices",
@@ -252,6 +253,9 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
 }
 
 
+ORIENTATIONS = ("as_modelled", "best", "top", "left", "right", "front", "back")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices(_Plain):
     """What a maker orders for a plate. Raises Invalid for values no printer could follow."""
@@ -264,6 +268,8 @@ class Choices(_Plain):
     perimeters: int = 2
     supports: bool = False
     brim_mm: int = 0
+    orientation: str = "as_modelled"
+    """Which side of the part as modelled lies on the bed; `best` leans out least."""
 
     def __post_init__(self) -> None:
         material(self.material)
@@ -271,6 +277,7 @@ class Choices(_Plain):
             raise Invalid(f"a colour is one line of 1 to 80 characters, got {self.colour!r}")
         if type(self.supports) is not bool:
             raise Invalid(f"supports must be true or false, got {self.supports!r}")
+        _one_of("orientation", self.orientation, frozenset(ORIENTATIONS))
         _between("layer_height_um", self.layer_height_um, 50, 1_000)
         _between("infill_pct", self.infill_pct, 0, 100)
         _between("perimeters", self.perimeters, 1, 20)

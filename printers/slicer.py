@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from basis import jail
 from basis.errors import Invalid, NotFound, TooLarge, Unavailable
 from basis.jail import Ended, How, Limits
+from basis.turning import Direction, turned
 from basis.units import ceil_div
 from printers.capability import Choices, Profile, margin_um, material
 from printers.estimates import estimates
@@ -176,6 +177,7 @@ def slice_plate(
     profile: Profile,
     choices: Choices,
     copies: int = 1,
+    down: Direction | None = None,
     folder: Path,
     program: str = PROGRAM,
     limits: Limits = LIMITS,
@@ -184,6 +186,7 @@ def slice_plate(
 
     stl    : binary STL, mm, z up; any place, it is set down on the bed, and turned by 90° when it
              fits only so.
+    down   : what of the mesh lies on the bed, where it is not printed as it stands.
     folder : an empty job folder, which the caller removes; may be handed to another user.
 
     Raises SliceRefused, BadSettings or GcodeRefused (all Invalid) when this part, printer and
@@ -192,7 +195,7 @@ def slice_plate(
     """
     ini = job_ini(profile, choices)
     content = _read_stl(stl)
-    corners, warnings = _placed(content, profile=profile, choices=choices, copies=copies)
+    corners, warnings = _placed(content, profile=profile, choices=choices, copies=copies, down=down)
     version = engine_version(program)
     (folder / "job.ini").write_text(ini, encoding="ascii")
     (folder / "part.stl").write_bytes(_stl_bytes(corners))
@@ -232,14 +235,24 @@ def slice_plate(
             ini=ini,
             engine_version=version,
             copies=copies,
+            down=down,
         ),
         warnings=warnings,
     )
 
 
-def cache_key(*, stl_sha256: str, ini: str, engine_version: str, copies: int) -> str:
+def cache_key(
+    *,
+    stl_sha256: str,
+    ini: str,
+    engine_version: str,
+    copies: int,
+    down: Direction | None = None,
+) -> str:
     """A name for everything that decides a slice, known before slicing."""
     parts = [ENGINE, engine_version, stl_sha256, hashlib.sha256(ini.encode()).hexdigest(), copies]
+    if down is not None:
+        parts.append([round(part, 6) for part in down])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -276,7 +289,12 @@ def _read_stl(stl: Path) -> bytes:
 
 
 def _placed(
-    content: bytes, *, profile: Profile, choices: Choices, copies: int
+    content: bytes,
+    *,
+    profile: Profile,
+    choices: Choices,
+    copies: int,
+    down: Direction | None = None,
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """The part's corners, (n, 3, 3) mm, moved to the origin and turned if it must be.
 
@@ -287,6 +305,8 @@ def _placed(
     corners = np.frombuffer(content, dtype=_STL, offset=84)["corners"].astype(np.float64)
     if not np.isfinite(corners).all() or np.abs(corners).max() > MAX_COORDINATE_MM:
         raise BadMesh(f"a corner is not a number, or over {MAX_COORDINATE_MM} mm: repair the mesh")
+    if down is not None:
+        corners = turned(corners, down)
     corners -= corners.min(axis=(0, 1))
     x_um, y_um, z_um = (int(um) for um in np.ceil(corners.max(axis=(0, 1)) * 1000 - 0.5))
     if 0 in (x_um, y_um, z_um):
@@ -299,8 +319,8 @@ def _placed(
     edge_um = 2 * margin_um(profile, choices)
     free_x_um, free_y_um = profile.bed_x_mm * 1000 - edge_um, profile.bed_y_mm * 1000 - edge_um
     straight = x_um <= free_x_um and y_um <= free_y_um
-    turned = y_um <= free_x_um and x_um <= free_y_um
-    if not straight and not turned:
+    crosswise = y_um <= free_x_um and x_um <= free_y_um
+    if not straight and not crosswise:
         raise TooBig(
             f"the part is {x_um / 1000:g} × {y_um / 1000:g} mm; with its brim or skirt "
             f"{profile.name} holds {free_x_um / 1000:g} × {free_y_um / 1000:g} mm: split it, order "

@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from basis.turning import Direction
+from designs.facts import MeshFacts, pose_of, posed
 from designs.queries import PrintablePart
 from printers.capability import Choices, Profile
 from printers.offer import Offer
@@ -31,16 +33,26 @@ class Figures:
     """Whether a slicer said so, not only our estimate."""
 
 
-def plate_of(*, stl_sha256: str, ini: str) -> str:
+def plate_of(*, stl_sha256: str, ini: str, down: Direction | None = None) -> str:
     """Names mesh and settings, whichever engine slices them."""
-    return cache_key(stl_sha256=stl_sha256, ini=ini, engine_version="", copies=1)
+    return cache_key(stl_sha256=stl_sha256, ini=ini, engine_version="", copies=1, down=down)
+
+
+def down_of(facts: MeshFacts, choices: Choices) -> Direction | None:
+    """What of a part's mesh lies on the bed, as it was chosen; None as it was modelled."""
+    pose = pose_of(facts, choices.orientation)
+    return None if pose is None else pose.down
 
 
 class Figuring:
     """Figures for some parts with one set of choices. Printers with the same profile share them."""
 
     def __init__(self, parts: Sequence[PrintablePart], choices: Choices) -> None:
-        self._parts, self._choices = parts, choices
+        self._choices = choices
+        self._parts = [
+            replace(part, facts=posed(part.facts, choices.orientation)) for part in parts
+        ]
+        self._downs = [down_of(part.facts, choices) for part in parts]
         self._estimates: dict[Profile, tuple[tuple[int, int], ...]] = {}
         self._plates: dict[Profile, tuple[str, ...]] = {}
         self._sliced: dict[str, SliceRow | None] = {}
@@ -104,7 +116,10 @@ class Figuring:
             ini = job_ini(profile, self._choices)
         except BadSettings:  # this printer cannot follow: matching says so in its own words
             return ()
-        return tuple(plate_of(stl_sha256=part.stl_sha256, ini=ini) for part in self._parts)
+        return tuple(
+            plate_of(stl_sha256=part.stl_sha256, ini=ini, down=down)
+            for part, down in zip(self._parts, self._downs, strict=True)
+        )
 
 
 def by_record(figures: Figures, offer: Offer) -> Figures:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from basis.errors import Invalid
 from basis.units import ceil_div
+from designs.facts import posed
 from designs.queries import PrintablePart
 from printers.capability import Choices
 from printers.offer import Carriage, Loaded, Mode, Offer
@@ -323,15 +324,16 @@ def _items(request: Request, names: Sequence[str], figures: Sequence[Figures]) -
 
 
 def _need(request: Request, offer: Offer, items: Sequence[Item]) -> Need:
+    lying = [posed(wanted.part.facts, request.choices.orientation) for wanted in request.items]
     return Need(
         bodies=tuple(
             Body(
                 part=item.part,
-                size_x_um=wanted.part.facts.size_x_um,
-                size_y_um=wanted.part.facts.size_y_um,
-                size_z_um=wanted.part.facts.size_z_um,
+                size_x_um=facts.size_x_um,
+                size_y_um=facts.size_y_um,
+                size_z_um=facts.size_z_um,
             )
-            for wanted, item in zip(request.items, items, strict=True)
+            for facts, item in zip(lying, items, strict=True)
         ),
         mass_mg=sum(item.mass_mg * item.copies for item in items),
         material=request.choices.material,

@@ -21,8 +21,9 @@ from basis import clock
 from basis.blobs import Blobs
 from basis.db import Database
 from basis.errors import HubError, NotAllowed, NotFound, TooLarge, Unavailable
+from basis.turning import Direction
 from designs import queries as designs
-from designs.facts import MeshFacts
+from designs.facts import MeshFacts, posed
 from printers import queries as printers
 from printers.capability import Choices, Profile
 from printers.models import PrinterRow
@@ -36,7 +37,7 @@ from printers.slicer import (
     slice_plate,
 )
 from router import estimate, jobs, learning, rows
-from router.figures import plate_of
+from router.figures import down_of, plate_of
 from router.history import HUB, job_event
 from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, SliceRow
 from router.quote import Inputs, made_minor
@@ -57,6 +58,7 @@ class _Plate:
     stl_sha256: str
     profile: Profile
     choices: Choices
+    down: Direction | None
     estimated_mg: int
     """As plainly estimated, for the printer's record."""
 
@@ -118,11 +120,13 @@ def _plate(session: Session, job_id: UUID) -> _Plate | None:
     profile = Profile.from_json(printers.printer(session, job.printer_id).profile)
     choices = Choices.from_json(quote.choices)
     facts = MeshFacts.from_json(mesh.facts or {})
+    lying = posed(facts, choices.orientation)
     return _Plate(
         stl_sha256=mesh.stl_sha256,
+        down=down_of(facts, choices),
         profile=profile,
         choices=choices,
-        estimated_mg=estimate.mass_mg(facts, profile=profile, choices=choices),
+        estimated_mg=estimate.mass_mg(lying, profile=profile, choices=choices),
     )
 
 
@@ -132,6 +136,7 @@ def _key(plate: _Plate) -> str:
         ini=job_ini(plate.profile, plate.choices),
         engine_version=engine_version(),
         copies=1,
+        down=plate.down,
     )
 
 
@@ -162,6 +167,7 @@ def _made(
             _stored(blobs, plate.stl_sha256),
             profile=plate.profile,
             choices=plate.choices,
+            down=plate.down,
             folder=folder,
             limits=replace(LIMITS, wall_s=wall_s),
         )
@@ -179,7 +185,11 @@ def _remembered(database: Database, plate: _Plate, sliced: Sliced) -> SliceRow:
     """The first slice of the same inputs, which may be another worker's of this moment."""
     row = SliceRow(
         key=sliced.cache_key,
-        plate=plate_of(stl_sha256=plate.stl_sha256, ini=job_ini(plate.profile, plate.choices)),
+        plate=plate_of(
+            stl_sha256=plate.stl_sha256,
+            ini=job_ini(plate.profile, plate.choices),
+            down=plate.down,
+        ),
         gcode_sha256=sliced.sha256,
         gcode_sha1=sliced.sha1,
         gcode_bytes=sliced.size,
@@ -200,6 +210,8 @@ def _remembered(database: Database, plate: _Plate, sliced: Sliced) -> SliceRow:
 def _made_from(plate: _Plate, made: SliceRow) -> dict[str, str]:
     """What the provenance of a print will say that its G-code was made from."""
     ini = job_ini(plate.profile, plate.choices)
+    if plate.down is not None:  # the settings do not say how the part lies
+        ini += f"; down {plate.down}\n"
     return {
         "mesh_sha256": plate.stl_sha256,
         "profile_sha256": digest(plate.profile.as_json()),

@@ -79,6 +79,7 @@ def request_for(items: Sequence[Wanted], asked: schema.QuoteAsk) -> Request:
             infill_pct=asked.infill_pct,
             perimeters=asked.perimeters,
             supports=asked.supports,
+            orientation=asked.orientation,
             brim_mm=asked.brim_mm,
         ),
         modes=_modes(asked.modes),

@@ -210,6 +210,9 @@ class QuoteAsk(Message):
     perimeters: int = 2
     supports: bool = False
     brim_mm: int = 0
+    orientation: str = "as_modelled"
+    """Which side lies on the bed: `as_modelled`, `best` (leans out least), `top`, `left`, `right`,
+    `front` or `back`."""
     preset: str = "balanced"
     """`balanced`, `greenest`, `soonest` or `cheapest`."""
     modes: list[str] = field(default_factory=list)

@@ -12,6 +12,7 @@ from designhub.api import schema
 from designhub.client import HubApi
 from designhub.commands.common import hub_options, json_option, note, put, put_json, put_table
 from designhub.web import quote_words, words
+from printers.capability import ORIENTATIONS
 from router.matching import Axis, Fixer, Reason
 
 MODES = ("foot", "bicycle", "car", "parcel")
@@ -34,6 +35,13 @@ WISHES = (
     click.option("--infill", default=20, show_default=True, help="Per cent."),
     click.option("--perimeters", default=2, show_default=True, help="Outlines of each layer."),
     click.option("--supports", is_flag=True, help="Prop up what overhangs."),
+    click.option(
+        "--orientation",
+        type=click.Choice(ORIENTATIONS),
+        default=ORIENTATIONS[0],
+        show_default=True,
+        help="Which side lies on the bed; best leans out least.",
+    ),
     click.option("--brim-mm", default=0, show_default=True, help="A flat rim, to stick better."),
     click.option("--by", "modes", multiple=True, type=click.Choice(MODES), help="How it travels."),
     click.option("--prefer", default="balanced", type=click.Choice(PRESETS), show_default=True),
@@ -68,6 +76,7 @@ def wish(design: str, said: dict[str, Any]) -> schema.QuoteAsk:
         infill_pct=said["infill"],
         perimeters=said["perimeters"],
         supports=said["supports"],
+        orientation=said["orientation"],
         brim_mm=said["brim_mm"],
         preset=said["prefer"],
         modes=list(said["modes"]),

@@ -168,6 +168,7 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         ready_at=story.order.created_at + timedelta(seconds=eta_s(inputs)),
         next_step=job_words.next_step(job.state, state, workshop=not yours, collected=collected),
         kind=job_words.kind_of_state(job.state, state),
+        quote_words=quote_words,
         bars=quote_words.bars(story.quote, inputs),
         sources=quote_words.sources(inputs),
         printed=_printed(story, signed),

@@ -27,6 +27,7 @@ from designhub.web.kit import Kit, Named
 from designhub.web.quote_words import Bar, Source
 from designhub.web.session import viewer
 from designhub.web.wish import LOCAL, NUMBERS, Wish, copies_of, due_at
+from designs.facts import AS_MODELLED
 from printers.offer import Mode, Offer
 from printers.queries import loaded
 from router.globe import find_place, suggest
@@ -204,6 +205,7 @@ def _page(
         materials=_options([material for material, _colour in kinds], filled.get("material")),
         colours=_options([colour for _material, colour in kinds], filled.get("colour")),
         modes=list(Mode),
+        orientations=quote_words.ORIENTATIONS.items(),
         presets=[(each.value, quote_words.PRESETS[each]) for each in Preset],
         most_copies=MOST_COPIES,
         fault=fault,
@@ -257,8 +259,11 @@ def _options(there: list[str], chosen: str | None) -> list[str]:
 
 def _usual(filled: MultiDict[str, str]) -> bool:
     """Whether nothing is asked of the slicer that an empty form does not mean."""
-    return "supports" not in filled and all(
-        filled.get(name, "") in ("", str(usual)) for name, usual in NUMBERS.items()
+    lies = filled.get("orientation", "") in ("", AS_MODELLED)
+    return (
+        lies
+        and "supports" not in filled
+        and all(filled.get(name, "") in ("", str(usual)) for name, usual in NUMBERS.items())
     )
 
 

@@ -108,6 +108,17 @@ STANDING: Mapping[Axis, Lazy] = {
 }
 """What stands in the way, of many printers."""
 
+ORIENTATIONS: Mapping[str, Lazy] = {
+    "as_modelled": lazy("As it was modelled"),
+    "best": lazy("Turned so that it leans out least"),
+    "top": lazy("On its top"),
+    "left": lazy("On its left side"),
+    "right": lazy("On its right side"),
+    "front": lazy("On its front"),
+    "back": lazy("On its back"),
+}
+"""Which side of a part as modelled lies on the bed."""
+
 TO_CHANGE: Mapping[Axis, Lazy] = {
     Axis.MATERIAL: lazy("Choose a material that is loaded somewhere."),
     Axis.COLOUR: lazy("Take any colour."),

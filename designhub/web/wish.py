@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from basis.errors import Invalid
 from designhub.api import schema
+from designs.facts import AS_MODELLED
 from router.globe import Place, find_place
 from router.models import QuoteRow
 from router.quote import Inputs, Preset
@@ -51,6 +52,7 @@ class Wish:
     perimeters: int = 2
     supports: bool = False
     brim_mm: int = 0
+    orientation: str = AS_MODELLED
 
     @classmethod
     def read(cls, given: MultiDict[str, str], *, part_id: int | None = None) -> Self:
@@ -70,6 +72,7 @@ class Wish:
             modes=tuple(given.getlist("modes")),
             deadline=given.get("deadline", "").strip(),
             supports="supports" in given,
+            orientation=given.get("orientation", "") or AS_MODELLED,
             **{
                 name: whole(given.get(name, "").strip() or str(usual), name=name)
                 for name, usual in NUMBERS.items()
@@ -93,6 +96,7 @@ class Wish:
             infill_pct=choices["infill_pct"],
             perimeters=choices["perimeters"],
             supports=choices["supports"],
+            orientation=choices.get("orientation", AS_MODELLED),
             brim_mm=choices["brim_mm"],
         )
 
@@ -100,7 +104,7 @@ class Wish:
     def fields(self) -> list[tuple[str, str]]:
         """As fields of a form or an address: only what differs from what an empty form means."""
         usual = replace(Wish(place="", items=()), material="")
-        texts = ("place", "material", "colour", "preset", "deadline")
+        texts = ("place", "material", "colour", "preset", "deadline", "orientation")
         found = [(name, str(getattr(self, name))) for name in (*texts, *NUMBERS)]
         found = [(name, text) for name, text in found if text != str(getattr(usual, name))]
         found += self._copies
@@ -142,6 +146,7 @@ class Wish:
             infill_pct=self.infill_pct,
             perimeters=self.perimeters,
             supports=self.supports,
+            orientation=self.orientation,
             brim_mm=self.brim_mm,
             preset=self.preset,
             modes=list(self.modes),

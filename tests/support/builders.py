@@ -7,7 +7,7 @@ Each builder writes what the hub itself would write, by the hub's own functions 
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,8 +21,9 @@ from basis.db import Database
 from commons import book
 from designhub.models import AccountRow
 from designs.facts import READER, MeshFacts, UnitSource
-from designs.mesh import facts_of
+from designs.mesh import canonical, facts_of
 from designs.models import Analysis, DesignRow, MeshRow, PartRow, RefRow, VersionRow, Visibility
+from designs.poses import poses_of
 from designs.queries import PrintablePart, printable_part
 from printers import registry, upkeep
 from printers.capability import COMMON, Choices, Profile
@@ -122,9 +123,9 @@ def agent(session: Session, where: WorkshopRow, printers: Iterable[UUID]) -> UUI
 
 def facts(corners: ArrayLike) -> MeshFacts:
     """What is measured of a solid."""
-    return facts_of(
-        np.asarray(corners, dtype=np.float32), unit="millimeter", unit_source=UnitSource.FORMAT
-    )
+    mesh = np.asarray(corners, dtype=np.float32)
+    found = facts_of(mesh, unit="millimeter", unit_source=UnitSource.FORMAT)
+    return replace(found, poses=poses_of(canonical(mesh, found)))
 
 
 def part(
