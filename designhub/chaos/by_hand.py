@@ -9,6 +9,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -22,6 +23,7 @@ FOREIGN_S = (9, 14)
 
 STAY_S = 90.0
 AGENT_LOOKS_S = 3.0
+PAUSE_TRIES, PAUSE_AGAIN_S = 10, 0.1
 _numbers = count(1)
 
 
@@ -60,7 +62,21 @@ def _start(person: Person, records: Records, path: str, watched: Callable[[], bo
             person.screen().start(path)
         except PrinterError as exc:
             return str(exc)
-        return f"{path}: {_stay(person, watched)}"
+        _pause(person, path)
+        try:
+            return f"{path}: {_stay(person, watched)}"
+        finally:
+            with suppress(PrinterError):
+                person.screen().resume(path)
+
+
+def _pause(person: Person, path: str) -> None:
+    """Hold it where it is: a print by hand takes longer than these seconds."""
+    for _ in range(PAUSE_TRIES):
+        with suppress(PrinterError):  # just beginning, or over already
+            person.screen().pause(path)
+            return
+        time.sleep(PAUSE_AGAIN_S)
 
 
 def _stay(person: Person, watched: Callable[[], bool]) -> str:
