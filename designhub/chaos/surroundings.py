@@ -69,6 +69,12 @@ class Disk:
         """Give it back."""
         (self.folder / "filler").unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Let go of a small disk, with all that lies on it."""
+        if self.small:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=False, timeout=MOUNT_S)
+            self.small = False
+
 
 INSIDE = "--inside"
 """Says that this process has a view of the mounts for itself."""

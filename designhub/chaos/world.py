@@ -194,6 +194,8 @@ class World:
             relay.shutdown()
             relay.server_close()
         farm.stop(self.places.farm)
+        for disk in self.disks.values():
+            disk.close()
 
     # The keeper.
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import click
 
+from basis.errors import HubError
 from designhub.chaos import plan as plans
 from designhub.chaos import storm
+from designhub.chaos.plan import Plan
 from designhub.chaos.result import Result
 from designhub.chaos.surroundings import INSIDE, in_a_view_of_its_own
 from designhub.chaos.world import Places, World
@@ -86,10 +88,7 @@ def chaos(
     place = (folder or Path(tempfile.mkdtemp(prefix="designhub-chaos-"))).absolute()
     with ended_by_signals():
         try:
-            world = World(Places(folder=place), seed=plan.seed, octoprint=octoprint, mounts=inside)
-            with storm.running(world):
-                found = storm.run(plan, world, say=_say)
-                _keep(place, found) if keep or not found.ok else None
+            found = _run(plan, place, octoprint=octoprint, mounts=inside, keep=keep)
         except Asked as exc:
             note(f"{exc}: everything has ended; what was written is in {place}")
             raise click.exceptions.Exit(INTERRUPTED) from None
@@ -104,19 +103,36 @@ def chaos(
         raise click.exceptions.Exit(1)
 
 
+def _run(plan: Plan, place: Path, *, octoprint: Path, mounts: bool, keep: bool) -> Result:
+    """Do it; what lies on disks in memory is copied when somebody may want to see it."""
+    kept = keep
+    world = World(Places(folder=place), seed=plan.seed, octoprint=octoprint, mounts=mounts)
+    with storm.running(world):
+        try:
+            found = storm.run(plan, world, say=_say)
+            kept = kept or not found.ok
+        except HubError:
+            note(f"It came to no end; all logs are in {place}")
+            kept = True
+            raise
+        finally:
+            if kept:
+                _keep_disks(place)
+    if kept:
+        stories = "\n\n".join(["\n".join(found.problems), *found.broken])
+        (place / "story.txt").write_text(stories + "\n")
+        (place / "result.json").write_text(json.dumps(found.to_json(), indent=2) + "\n")
+    return found
+
+
 def _say(text: str) -> None:
     note(f"{time.strftime('%H:%M:%S')}  {text}")
 
 
-def _keep(place: Path, found: Result) -> None:
-    """Copy what lies on disks that are gone with us, and write down what went wrong."""
-    kept = place / "kept"
+def _keep_disks(place: Path) -> None:
     for disk in (place / "hub", *place.glob("agent-*/")):
-        with suppress(OSError):
-            shutil.copytree(disk, kept / disk.name, dirs_exist_ok=True)
-    stories = "\n\n".join(["\n".join(found.problems), *found.broken])
-    (place / "story.txt").write_text(stories + "\n")
-    (place / "result.json").write_text(json.dumps(found.to_json(), indent=2) + "\n")
+        with suppress(OSError, shutil.Error):
+            shutil.copytree(disk, place / "kept" / disk.name, dirs_exist_ok=True)
 
 
 def _show(found: Result) -> None:
