@@ -28,7 +28,7 @@ WORKSHOP = "chaos-lab"
 SPOOL_MG = 5_000_000
 ANALYSE_S = 120.0
 STORM_S_PER_JOB, STORM_LEAST_S = 15.0, 900.0
-CALM_S_PER_PRINTER, CALM_LEAST_S = 20.0, 120.0
+CALM_S_PER_PRINTER, CALM_LEAST_S = 20.0, 600.0
 EXTRA_JOBS = 12
 """Orders more, while lines of the protocol are left that nobody has died at."""
 
