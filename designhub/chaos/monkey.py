@@ -21,10 +21,10 @@ from printers import farm
 WAIT_S = 30.0
 """How long a line may not be reached before another strike has its turn."""
 
-PAUSE_S = (0.5, 3.0)
+PAUSE_S = (0.3, 2.0)
 """Between two strikes of one list."""
 
-REST_S = 3.0
+REST_S = 2.0
 """What a hub gets before it dies again, and at least as long as it was away: one that is dead
 all the time shows nothing, and how long it takes to come back is the machine's affair."""
 
