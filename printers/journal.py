@@ -149,7 +149,7 @@ class Journal:
         self._guard = threading.RLock()
         self._compact_bytes = compact_bytes
         self._memory = _Memory()
-        self._lock = _hold(folder / "agent.lock")
+        self._lock = hold(folder / "agent.lock")
         self._file = -1
         self._size = self._lines = self._compacted = 0
         self._owed: list[dict[str, Any]] = []
@@ -373,7 +373,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def _hold(lock: Path) -> int:
+def hold(lock: Path) -> int:
     """Hold a folder until this process ends, however it ends."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

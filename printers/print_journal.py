@@ -25,7 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from printers.evidence import Own
-from printers.journal import JournalFull, sync_folder
+from printers.journal import JournalFull, hold, sync_folder
 
 NEARLY_PERCENT = 98
 """From here on the printer's own buffer may hold the rest of the print."""
@@ -55,7 +55,8 @@ class PrintJournal:
 
     life : names this run of OctoPrint; what another one had under way is not under way any more.
 
-    Raises JournalFull when it cannot be opened or written.
+    Raises JournalFull when it cannot be opened or written, Conflict when another process has it:
+    what that one wrote after our reading would be lost.
     """
 
     def __init__(self, path: Path, *, life: str) -> None:
@@ -65,17 +66,20 @@ class PrintJournal:
         self._unsaid: set[str] = set()
         self._file = -1
         self._end = self._size = 0
+        self._lock = hold(path.with_suffix(".lock"))
         try:
             self._open()
         except OSError as exc:
+            self.close()
             raise JournalFull(f"{path}: {exc.strerror}: free some space") from exc
 
     def close(self) -> None:
         """Let the file go; harmless to repeat."""
         with self._guard:
-            if self._file >= 0:
-                os.close(self._file)
-            self._file = -1
+            for descriptor in (self._file, self._lock):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._file = self._lock = -1
 
     def stored(self, path: str) -> None:
         """A file that was never there before is about to be stored as `path`."""

@@ -16,7 +16,7 @@ import octoprint.plugin
 from flask_login import current_user
 from octoprint.access.permissions import Permissions
 
-from basis.errors import HubError
+from basis.errors import Conflict, HubError
 from printers.journal import JournalFull
 from printers.plugin.inside import LOCAL, Inside
 from printers.plugin.life import Life
@@ -49,7 +49,7 @@ class DesignHubPlugin(
         folder = Path(self.get_plugin_data_folder())
         try:
             self.prints = PrintJournal(folder / "prints.jsonl", life=secrets.token_hex(8))
-        except JournalFull as exc:
+        except (JournalFull, Conflict) as exc:
             self.fault = str(exc)
             self._logger.error("nothing is taken from the hub: %s", exc)
             return

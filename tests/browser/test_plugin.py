@@ -16,6 +16,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from designhub.api import schema
+from designhub.plugin_wheel import put_plugin
 from tests.flow.test_push_to_part import MANIFEST
 from tests.support.browsers import DESKTOP, PHONE, PICTURES, Tab, tab
 from tests.support.hub_process import PASSWORD, Person, RunningHub, enrol, hub_process
@@ -50,6 +51,7 @@ def test_a_printer_works_for_a_hub_by_the_plugin_alone(
         plugin.works_for(None)
         enrol(cho, WORKSHOP, near="Incheon, KR", octoprint=plugin.instance, folder=tmp_path)
         welcome_jo(plugin)
+        offered(lab, tmp_path)
         with octoprint(lab) as page:
             enrolled(lab, page)
             jobs = ordered(lab, copies=3, folder=tmp_path)
@@ -68,6 +70,17 @@ def test_a_printer_works_for_a_hub_by_the_plugin_alone(
             clear(to_tab(page))
             judged_as_failed(lab, page, third)
             the_token_stays(lab, page)
+
+
+def offered(lab: Lab, folder: Path) -> None:
+    """What the hub offers for download is the plugin that is installed here."""
+    wheel = put_plugin(folder)
+    assert (
+        f"{lab.hub.url}/downloads/{wheel.name}"
+        in requests.get(f"{lab.hub.url}/downloads/", timeout=10).text
+    )
+    given = requests.get(f"{lab.hub.url}/downloads/{wheel.name}", timeout=10)
+    assert given.content == wheel.read_bytes()
 
 
 def enrolled(lab: Lab, page: Page) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from basis.errors import Conflict
 from printers.evidence import Own
 from printers.journal import JournalFull
 from printers.print_journal import KEPT, Fact, PrintJournal
@@ -40,7 +41,7 @@ def test_what_it_proves(facts: list[Fact], now: Own, after_a_restart: Own, tmp_p
         journal.happened(A, fact)  # the event and the hook say the same
     assert journal.own_record(A) is now
     assert journal.begun_before(A) is (now is not Own.NOT_BEGUN)
-    # Not closed: a process that is killed closes nothing.
+    journal.close()  # which writes nothing: killed or not is the same
     assert opened(tmp_path, "second").own_record(A) is after_a_restart
 
 
@@ -49,6 +50,7 @@ def test_it_says_nothing_of_files_that_it_did_not_see_coming(tmp_path: Path) -> 
     journal.happened(A, Fact.BEGUN)
     assert journal.own_record(A) is Own.SILENT
     assert not journal.begun_before(A)
+    journal.close()
     assert opened(tmp_path, "second").own_record(A) is Own.SILENT
 
 
@@ -87,6 +89,7 @@ def test_a_disk_that_fills_up_after_the_file_came_hides_no_beginning(tmp_path: P
         with pytest.raises(JournalFull, match="free some space"):
             journal.stored(B)  # so it is not taken
     assert journal.own_record(B) is Own.SILENT
+    journal.close()
     assert opened(tmp_path, "second").own_record(A) is Own.NEARLY
 
 
@@ -105,6 +108,18 @@ def test_it_forgets_the_oldest_and_then_claims_nothing(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     for number in range(KEPT + 1):
         journal.stored(f"{number}.gcode")
+    journal.close()
     again = opened(tmp_path, "second")
     assert again.own_record("0.gcode") is Own.SILENT
     assert again.own_record("1.gcode") is Own.NOT_BEGUN
+
+
+def test_two_processes_never_write_it(tmp_path: Path) -> None:
+    """A second OctoPrint on the same folder loads its plugins before it finds its port taken."""
+    journal = opened(tmp_path)
+    journal.stored(A)
+    with pytest.raises(Conflict):
+        opened(tmp_path, "second")
+    journal.happened(A, Fact.BEGUN)
+    journal.close()
+    assert opened(tmp_path, "third").own_record(A) is Own.BROKEN_OFF
