@@ -39,9 +39,17 @@ from printers.capability import Choices, Profile, margin_um, material
 from printers.estimates import estimates
 from printers.gcode import Measured, measure
 from printers.own_codes import check_own_codes
-from printers.slicer_ini import BadSettings, job_ini
+from printers.slicer_ini import BadSettings, apart_mm, job_ini
 
-__all__ = ["BadSettings", "Sliced", "cache_key", "engine_version", "job_ini", "slice_plate"]
+__all__ = [
+    "BadSettings",
+    "Sliced",
+    "cache_key",
+    "copies_that_fit",
+    "engine_version",
+    "job_ini",
+    "slice_plate",
+]
 
 PROGRAM = "prusa-slicer"
 ENGINE = "PrusaSlicer"
@@ -209,7 +217,12 @@ def slice_plate(
         limits=limits,
         environment={"MALLOC_ARENA_MAX": "2", "LC_ALL": "C"},  # many cores reserve much memory
     )
-    gcode = _output(ended, folder)
+    try:
+        gcode = _output(ended, folder)
+    except TooBig as exc:
+        x_um, y_um = (int(um) for um in corners.max(axis=(0, 1))[:2] * 1_000)
+        sure = copies_that_fit(profile, choices, (x_um, y_um))
+        raise TooBig(f"{exc}; {sure} of them surely do") from exc
     measured = measure(BytesIO(gcode), profile.guard())
     check_own_codes(gcode, profile)
     said = estimates(gcode[-ESTIMATES_BYTES:])
@@ -254,6 +267,18 @@ def cache_key(
     if down is not None:
         parts.append([round(part, 6) for part in down])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def copies_that_fit(profile: Profile, choices: Choices, size_um: tuple[int, int]) -> int:
+    """How many copies of a part with such a base surely lie on one bed, in rows as it stands. Of
+    parts that are no boxes more may fit, for the slicer lets them reach into each other's corners.
+    """
+    gap_um, edge_um = apart_mm(choices) * 1_000, 2 * margin_um(profile, choices)
+    rows = [
+        max(0, (bed_mm * 1_000 - edge_um + gap_um) // (um + gap_um))
+        for bed_mm, um in zip((profile.bed_x_mm, profile.bed_y_mm), size_um, strict=True)
+    ]
+    return min(MAX_COPIES, rows[0] * rows[1])
 
 
 @cache

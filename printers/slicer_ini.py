@@ -13,7 +13,7 @@ from printers.capability import SKIRT_UM, Choices, Material, Profile, margin_um,
 from printers.gcode_flavours import FLAVOURS
 from printers.slicer_keys import TUNABLE, Form, Word
 
-__all__ = ["FORMS", "KEYS", "BadSettings", "job_ini", "margin_um", "render"]
+__all__ = ["FORMS", "KEYS", "BadSettings", "apart_mm", "job_ini", "margin_um", "render"]
 
 SHELL_UM = 800
 """Least thickness of a closed top and bottom."""
@@ -270,8 +270,13 @@ def _part(profile: Profile, choices: Choices) -> dict[str, str]:
         "skirts": "0" if choices.brim_mm else "1",
         "skirt_distance": _mm(SKIRT_UM),
         "skirt_height": "1",
-        "duplicate_distance": str(max(6, 2 * choices.brim_mm + 2)),
+        "duplicate_distance": str(apart_mm(choices)),
     }
+
+
+def apart_mm(choices: Choices) -> int:
+    """Room between two copies on a plate: their brims must not touch."""
+    return max(6, 2 * choices.brim_mm + 2)
 
 
 def _pace(profile: Profile) -> dict[str, str]:

@@ -266,3 +266,23 @@ def test_a_closed_account_leaves_no_place_behind(hub: OpenHub, shop: Shop) -> No
         assert session.scalars(select(QuoteRow.place)).all() == ["Oslo"]
         accounts.close(session, shop.maker, now=clock.now())
         assert session.scalars(select(QuoteRow.place)).all() == [None]
+
+
+def test_how_a_part_lies_is_asked_kept_and_told(hub: OpenHub, shop: Shop) -> None:
+    """In the address, in the form, in the quote, and on the page of the job that comes of it."""
+    client, path = hub.client("maker"), f"/make/{shop.part.part_id}"
+    page = client.get(f"{path}?place=Oslo&orientation=left").text
+    check_shape(page, "turned")
+    assert '<option value="left" selected>' in page and "<details open>" in page
+    location = chosen(client, shop, "place=Oslo&orientation=left")
+    with hub.hub.database.reading() as session:
+        quote = session.scalars(select(QuoteRow)).one()
+        assert quote.choices["orientation"] == "left"
+        assert ("orientation", "left") in Wish.of_quote(quote, place="Oslo").fields
+    ordered = client.form("/orders", ordering(client.get(location).text))
+    assert ordered.status_code == 303, ordered.text
+    with hub.hub.database.reading() as session:
+        job = session.scalars(select(OrderRow)).one().jobs[0].id
+    assert "turned: On its left side" in client.get(f"/jobs/{job}").text
+    wrong = client.get(f"{path}?place=Oslo&orientation=sideways")
+    assert wrong.status_code == 422 and "orientation must be one of" in wrong.text

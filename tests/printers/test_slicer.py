@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
@@ -29,6 +30,7 @@ from printers.slicer import (
     TooTall,
     TooThin,
     cache_key,
+    copies_that_fit,
     engine_version,
     job_ini,
     slice_plate,
@@ -405,3 +407,65 @@ def test_a_cache_key_names_all_that_decides(tmp_path: Path) -> None:
         key(copies=2),
     }
     assert len(others - {done.cache_key}) == 4
+
+
+def test_boxes_that_run_into_each_other_are_printed_as_one(tmp_path: Path) -> None:
+    """The slicer merges what intersects itself: it takes less than both boxes would."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "both").mkdir()
+    full = dataclasses.replace(PLA, infill_pct=100)
+    one = sliced(box(20, 20, 5), tmp_path / "one", choices=full)
+    shifted = np.concatenate([box(20, 20, 5), box(20, 20, 5, at=(10, 0, 0))])
+    both = sliced(shifted, tmp_path / "both", choices=full)
+    assert one.mass_mg * 1.3 < both.mass_mg < one.mass_mg * 1.7
+
+
+def test_g_code_taller_than_the_printer_does_not_pass_whatever_the_slicer_said(
+    tmp_path: Path,
+) -> None:
+    """PrusaSlicer writes `Z400` for a printer of 210 mm and ends well: the guard reads it again."""
+    done = sliced(box(20, 20, 60), tmp_path)
+    low = dataclasses.replace(MK3S, height_mm=50)
+    with done.gcode.open("rb") as file, pytest.raises(GcodeRefused, match=r"Z would go|height"):
+        measure(file, low.guard())
+
+
+@pytest.mark.parametrize("copies", [2, 4, 9])
+def test_what_surely_fits_together_is_sliced_together(copies: int, tmp_path: Path) -> None:
+    """A plate of so many, apart by what each needs around it, and each of them in it."""
+    side_mm = 60 if copies == 9 else 80
+    choices = dataclasses.replace(PLA, infill_pct=0, layer_height_um=300, brim_mm=3)
+    assert copies_that_fit(MK3S, choices, (side_mm * 1000, side_mm * 1000)) >= copies
+    (tmp_path / "one").mkdir()
+    (tmp_path / "all").mkdir()
+    part = box(side_mm, side_mm, 1)
+    one = sliced(part, tmp_path / "one", choices=choices)
+    together = sliced(part, tmp_path / "all", choices=choices, copies=copies)
+    purge_um = 16_000
+    assert together.filament_um - purge_um == pytest.approx(
+        copies * (one.filament_um - purge_um), rel=0.02
+    )
+    assert together.duration_s < copies * one.duration_s
+
+
+def test_more_than_fits_says_how_many_would(tmp_path: Path) -> None:
+    with pytest.raises(TooBig, match="4 of them surely do"):
+        sliced(box(90, 90, 1), tmp_path, copies=9)
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "brim_mm", "count"),
+    [
+        ((90, 90), 0, 4),
+        ((249, 100), 0, 0),
+        ((200, 190), 0, 1),
+        ((10, 10), 0, 15 * 13),
+        ((60, 60), 5, 6),
+    ],
+)
+def test_how_many_surely_fit_is_counted_in_rows(
+    size_mm: tuple[int, int], brim_mm: int, count: int
+) -> None:
+    choices = dataclasses.replace(PLA, brim_mm=brim_mm)
+    size_um = (size_mm[0] * 1_000, size_mm[1] * 1_000)
+    assert copies_that_fit(MK3S, choices, size_um) == count
