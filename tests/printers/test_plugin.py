@@ -8,7 +8,6 @@ import json
 import socket
 import stat
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +15,6 @@ from uuid import uuid4
 import pytest
 import requests
 
-from designhub.plugin_wheel import put_plugin
 from printers import farm as farms
 from printers.evidence import Own
 from printers.plugin.memory import Memory
@@ -37,29 +35,6 @@ def hub(plugin: PluginServer) -> Iterator[HubStandIn]:
     with hub_served(stand_in) as url:
         plugin.works_for(stand_in_memory(url))
         yield stand_in
-
-
-def test_the_wheel_is_the_same_every_time_and_has_nothing_of_ours_at_its_top(
-    tmp_path: Path,
-) -> None:
-    wheel = put_plugin(tmp_path)
-    first = wheel.read_bytes()
-    wheel.unlink()
-    assert put_plugin(tmp_path).read_bytes() == first
-    with zipfile.ZipFile(wheel) as packed:
-        tops = {name.split("/")[0] for name in packed.namelist()}
-        assert tops == {"octoprint_designhub", f"{wheel.name.split('-py3')[0]}.dist-info"}
-        sources = [packed.read(name).decode() for name in packed.namelist() if ".py" in name]
-        licences = [packed.read(name).decode() for name in packed.namelist() if "LICENSE" in name]
-        metadata = next(packed.read(name) for name in packed.namelist() if "METADATA" in name)
-    assert b"Requires-Dist" not in metadata
-    assert b"License-Expression: AGPL-3.0-or-later" in metadata
-    assert any("GNU AFFERO GENERAL PUBLIC LICENSE" in text for text in licences)
-    for source in sources:
-        assert not any(
-            line.lstrip().startswith(("from basis", "from printers", "import basis"))
-            for line in source.splitlines()
-        )
 
 
 def test_it_prints_what_the_hub_gives_it(hub: HubStandIn, plugin: PluginServer) -> None:
