@@ -65,6 +65,7 @@ CAUSES: Mapping[str, Lazy] = {
     "came off the bed": lazy("It came off the bed"),
     "tangled, no part": lazy("Tangled plastic instead of a part"),
     "layers shifted": lazy("Its layers shifted"),
+    "strings and blobs": lazy("Strings and blobs hang on it"),
     "rough surface": lazy("Its surface is too rough"),
     "filament jammed or ended": lazy("The filament jammed or ended"),
     "broke when taken off": lazy("It broke when it was taken off"),
