@@ -10,7 +10,7 @@ from basis.errors import Invalid
 from basis.turning import rotation, turned
 from designs.facts import MeshFacts, Pose, UnitSource, pose_of, posed
 from designs.mesh import canonical, facts_of
-from designs.poses import SIDES, facets, poses_of
+from designs.poses import MOST_TRIANGLES, SIDES, facets, poses_of
 from tests.support.solids import ball, box, cone
 
 
@@ -109,3 +109,10 @@ def test_a_direction_that_is_none_is_refused(down: list[object]) -> None:
     plain["poses"][0]["down"] = down
     with pytest.raises(Invalid):
         MeshFacts.from_json(plain)
+
+
+def test_a_very_large_mesh_is_made_as_it_was_modelled_only() -> None:
+    few = np.asarray(box(10, 20, 30), dtype=np.float32)
+    many = np.tile(few, (MOST_TRIANGLES // len(few) + 1, 1, 1))
+    assert poses_of(many) == ()
+    assert len(poses_of(few)) == 7
