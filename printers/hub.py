@@ -191,7 +191,8 @@ class HubClient:
     ) -> None:
         """Have the run's G-code as the file `to`, complete, verified and on disk.
 
-        What an earlier call got before it was cut off is kept beside `to` and not asked for again.
+        What an earlier call got before it was cut off is kept beside `to` and not asked for again,
+        unless the whole then proves to be another file.
 
         Raises WrongFile for other content or size, OSError when this disk is full, and as above.
         """
@@ -202,6 +203,7 @@ class HubClient:
         if have > size_bytes:
             part.unlink()
             have = 0
+        kept = have > 0
         if have < size_bytes:
             self._download(f"/runs/{run}/gcode", part, have, size_bytes, time.monotonic() + limit_s)
         with part.open("rb") as content:
@@ -210,6 +212,16 @@ class HubClient:
                 os.fsync(content.fileno())
         if found != sha256:
             part.unlink()
+            if kept:  # a power cut may have damaged it: once more, from the beginning
+                self.fetch(
+                    run,
+                    to,
+                    size_bytes=size_bytes,
+                    sha256=sha256,
+                    most_bytes=most_bytes,
+                    limit_s=limit_s,
+                )
+                return
             raise WrongFile(f"run {run}: the file's sha256 is {found}, the lease says {sha256}")
         part.replace(to)
         sync_folder(to.parent)

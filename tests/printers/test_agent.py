@@ -171,6 +171,91 @@ def test_the_hub_may_be_away_while_it_prints(
     assert farm.prints(0, run.lease.path) == 1
 
 
+def test_a_hub_that_is_away_for_a_day_hears_all_of_it_once(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    """The agent's clock runs through the day in some seconds; its lease is over long before."""
+    hub.lease_s = 1
+    hub.order("ender", gcode(3))
+    hub.order("ender", gcode(0.3))
+    later_s = [0.0]
+    given = config(address, tmp_path / "agent", printers)
+    with running(given, clock_s=lambda: awake_s() + later_s[0], chance=lambda: 0.0) as agent:
+        run = hub.wait_state(Run.PRINTING)
+        hub.away = True
+        while later_s[0] < 86_400:
+            later_s[0] += 600.0
+            time.sleep(0.04)
+        until(lambda: farm.prints(0, run.lease.path, "PrintDone") == 1)
+        hub.expire()
+        assert run.state is Run.UNKNOWN
+        assert "away" in agent.snapshot().hub
+        hub.away = False
+        hub.wait_state(Run.PRINTED, limit_s=60)
+        until(lambda: ready(agent), limit_s=60)
+        asked = hub.calls.count("ask")
+        until(lambda: hub.calls.count("ask") > asked + 1)
+        assert len(hub.runs) == 1, "the bed is not clear"
+        hub.printers["ender"].clear = True
+        until(lambda: len(hub.runs) == 2, limit_s=60)
+    assert events(run) == [ReportEvent.STARTED, ReportEvent.FINISHED]
+    assert farm.prints(0, run.lease.path) == 1
+
+
+@pytest.mark.parametrize("mark", ["after_fetch", "after_upload", "after_permit"])
+def test_octoprint_restarts_before_the_start(
+    mark: str,
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    """The file is stored by then or is not; the permit is asked for or is not."""
+    hub.order("ender", gcode(0.4))
+    marks: list[str] = []
+
+    def restart(name: str) -> None:
+        marks.append(name)
+        if name == mark and marks.count(name) == 1:
+            farm.kill(0)
+            farm.start()
+
+    with running(config(address, tmp_path / "agent", printers), at=restart):
+        run = hub.wait_state(*ENDED, limit_s=60)
+    assert run.state is Run.PRINTED
+    assert farm.prints(0, run.lease.path) == 1
+    assert len(hub.runs) == 1
+
+
+def test_a_download_goes_on_where_an_agent_before_was_cut_off(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+) -> None:
+    content = gcode(0.4) + b"; padding\n" * 20_000
+    hub.order("ender", content)
+    hub.faults = [Fault(where="gcode", kind="cut"), Fault(where="gcode", kind="dropped", times=99)]
+    folder = tmp_path / "agent"
+    with running(config(address, folder, printers), chance=lambda: 0.0):
+        until(lambda: hub.ranges == [0])
+        until(lambda: hub.calls.count("gcode") > 1)
+    [part] = (folder / "gcode").iterdir()
+    have = part.stat().st_size
+    assert 0 < have < len(content)
+    hub.faults = []
+    with running(config(address, folder, printers)):
+        run = hub.wait_state(Run.PRINTED)
+    assert hub.ranges == [0, have]
+    assert farm.prints(0, run.lease.path) == 1
+
+
 def test_stop_cancels_our_print(
     hub: HubStandIn,
     address: str,

@@ -117,6 +117,8 @@ class HubStandIn:
         self.why: dict[str, str] = {}
         self.guard = threading.RLock()
         self.calls: list[str] = []
+        self.ranges: list[int] = []
+        """From which byte on each file was asked for."""
         self.keys = [new_private()]
         """Its private keys; it signs with the last one."""
         self.signs: Callable[[Lease], Signed | None] = self.sign
@@ -385,6 +387,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, content: bytes, *, cut: bool) -> None:
         first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.hub.ranges.append(first)
         self.send_response(206 if first else 200)
         if first:
             self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
