@@ -154,9 +154,9 @@ class Inputs:
 
     def to_json(self) -> dict[str, Any]:
         """For the row; `from_json` reads it back."""
-        said = {
-            **asdict(self),
-            "items": [asdict(item) for item in self.items],
+        said = asdict(self)
+        said |= {
+            "items": list(said["items"]),
             "prices": self.prices.to_json(),
             "carriage": self.carriage.to_json(),
         }

@@ -34,6 +34,7 @@ from router.quote import (
     Quote,
     late_after_s,
     quote,
+    sha256_of,
     start_s,
 )
 from router.states import Job
@@ -264,6 +265,7 @@ class _Search:
         """One printer: a candidate for each way the parts can travel, or a refusal."""
         request = self._request
         items = _items(request, self._names, figures)
+        plain_s = tuple(each.estimated_s for each in figures)
         needed = _need(request, offer, items)
         circuity = self._circuity(offer.country).value
         distance_m = ceil_div(straight_m * circuity, 1_000)
@@ -296,7 +298,6 @@ class _Search:
                     quiet_s=quiet_s,
                     now=self._now,
                 )
-                plain_s = tuple(each.estimated_s for each in figures)
                 made.append(_Candidate(inputs, quote(inputs), offer, spool, plain_s))
             cheapest_minor = min(each.result.total_minor for each in made)
             made = [each for each in made if _within(request, each.result.total_minor)]
@@ -447,7 +448,7 @@ def _rows(
     request_id = uuid4()
     rows = []
     for each in found:
-        inputs, result = each.inputs, each.result
+        inputs, result, stored = each.inputs, each.result, each.inputs.to_json()
         row = QuoteRow(
             request_id=request_id,
             maker_id=maker_id,
@@ -463,8 +464,8 @@ def _rows(
             lines=[asdict(line) for line in result.lines],
             terms=[asdict(term) for term in result.terms],
             choices=request.choices.as_json(),
-            inputs=inputs.to_json(),
-            inputs_sha256=inputs.sha256(),
+            inputs=stored,
+            inputs_sha256=sha256_of(stored),
             factors=inputs.factors,
             created_at=now,
             expires_at=now + timedelta(seconds=quote_s),

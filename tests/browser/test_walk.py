@@ -24,6 +24,7 @@ ELSEWHERE = {
     "/map/places",
     "/static/built/<name>",
     "/static/words/<code>.json",
+    "/jobs/<uuid:job_id>/runs/<uuid:run_id>/provenance.json",  # test_provenance
     "/workshops/<slug>/connect/<uuid:enrolment_id>",  # test_stories
 }
 """Not pages that an address alone opens; each has a test of its own."""
@@ -90,6 +91,17 @@ def addresses(place: World, app: Flask) -> dict[str, tuple[str, list[str]]]:
     special = {
         "/jobs/<uuid:job_id>": ("max", list(jobs.values())),
         "/workshops/<slug>": ("ada", [f"/workshops/{WORKSHOP}"]),
+        "/<owner>/<slug>": ("ada", [f"/{DESIGN}", "/ada/hose-coupling"]),
+        "/make": ("max", [f"/make?{place.kit}", f"/make?{place.kit}&place=Oslo"]),
+        "/make/<int:part_id>": ("max", [f"/make/{place.part}", f"/make/{place.part}?place=Oslo"]),
+        "/orders/<uuid:order_id>": (
+            "max",
+            [f"/orders/{each}" for each in (place.order, place.kit_order)],
+        ),
+        "/quotes/<uuid:quote_id>": (
+            "max",
+            [f"/quotes/{each}" for each in (place.quote, place.kit_quote)],
+        ),
     }
     found: dict[str, tuple[str, list[str]]] = {}
     for rule in app.url_map.iter_rules():
@@ -123,6 +135,8 @@ def _who(path: str) -> str:
 
 def named(path: str, place: World) -> str:
     """What a page's pictures are called; numbers that differ from run to run are left out."""
+    path = path.replace(str(place.kit_order), "kit").replace(str(place.kit_quote), "kit")
+    path = re.sub(r"copies-[0-9]+=[0-9]+&?", "", path)
     for state, job in place.jobs.items():
         path = path.replace(str(job), state)
     path = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", path)

@@ -12,12 +12,13 @@ from basis import clock
 from basis.settings import Settings
 from designhub.hub import Hub, open_hub
 from designhub.models import AccountRow
-from designs.models import PartRow, VersionRow
+from designs.models import DesignRow, PartRow, VersionRow
 from designs.queries import PrintablePart, printable_part
 from printers.models import PrinterRow, WorkshopRow
 from printers.protocol import ReportEvent
-from router import jobs
+from router import jobs, slicing
 from router.models import JobRow
+from router.quoting import Wanted
 from tests.support import builders
 from tests.support.builders import Shop
 from tests.support.hub_process import Person, RunningHub, hub_process
@@ -41,6 +42,10 @@ class World:
     order: UUID
     quote: UUID
     """What `max` may still order by."""
+    kit: str
+    """In the address of a page: several parts, each with copies."""
+    kit_order: UUID
+    kit_quote: UUID
     jobs: dict[str, UUID]
     """One job in each state that has a page of its own, by the name of the state."""
 
@@ -91,6 +96,8 @@ def _filled(running: RunningHub, hub: Hub) -> World:
         order = session.get_one(JobRow, made["done"]).order_id
         wish = builders.request(part)
         quote = builders.ask(session, wish, maker=shop.maker, now=clock.now()).quotes[0].id
+    kit = _kit(hub)
+    kit_quote, kit_order = _kit_order(hub, shop, kit)
     return World(
         running=running,
         hub=hub,
@@ -98,6 +105,9 @@ def _filled(running: RunningHub, hub: Hub) -> World:
         printer=shop.printer,
         order=order,
         quote=quote,
+        kit="&".join(f"copies-{each.part.part_id}={each.copies}" for each in kit),
+        kit_order=kit_order,
+        kit_quote=kit_quote,
         jobs=made,
     )
 
@@ -107,6 +117,37 @@ def _part(hub: Hub) -> PrintablePart:
         row = session.scalars(select(PartRow).order_by(PartRow.id)).first()
         assert row is not None
         return printable_part(row, session.get_one(VersionRow, row.version_id))
+
+
+def _kit(hub: Hub) -> tuple[Wanted, ...]:
+    """Both parts of the coupling, one of them twice."""
+    with hub.database.reading() as session:
+        rows = session.scalars(
+            select(PartRow)
+            .join(VersionRow, VersionRow.id == PartRow.version_id)
+            .join(DesignRow, DesignRow.id == VersionRow.design_id)
+            .where(DesignRow.slug == "hose-coupling")
+            .order_by(PartRow.position)
+        )
+        parts = [printable_part(row, session.get_one(VersionRow, row.version_id)) for row in rows]
+    return tuple(Wanted(part=part, copies=n) for part, n in zip(parts, (2, 1), strict=True))
+
+
+def _kit_order(hub: Hub, shop: Shop, kit: tuple[Wanted, ...]) -> tuple[UUID, UUID]:
+    """A quote for the kit and an order by another, its first job ready to be printed."""
+    now = clock.now()
+    with hub.database.writing() as session:
+        wish = builders.request(kit[0].part, items=kit)
+        free, taken = (
+            builders.ask(session, wish, maker=shop.maker, now=now).quotes[0] for _ in range(2)
+        )
+        order = jobs.order(
+            session, quote_id=taken.id, maker_id=shop.maker, idempotency_key="kit", now=now
+        )
+        first = order.jobs[0]
+        row = builders.slice_row(first.item, key="kit")
+        slicing.ready(session, first.id, row, now=now)
+        return free.id, order.id
 
 
 def _shop(hub: Hub, part: PrintablePart) -> Shop:
