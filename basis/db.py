@@ -167,6 +167,13 @@ def is_disk_full(error: DBAPIError) -> bool:
     return "disk is full" in str(error.orig) or "No space left" in str(error.orig)
 
 
+def is_taken(error: DBAPIError) -> bool:
+    """Whether somebody else wrote a row of the same name in the same moment."""
+    if getattr(error.orig, "sqlstate", "") == "23505":  # PostgreSQL's unique_violation
+        return True
+    return "UNIQUE constraint failed" in str(error.orig)
+
+
 __all__ = [
     "AwareUtc",
     "Base",
@@ -174,6 +181,7 @@ __all__ = [
     "EnumByValue",
     "is_disk_full",
     "is_in",
+    "is_taken",
     "make_engine",
     "only_where",
 ]

@@ -157,6 +157,9 @@ class Settings:
     push_files: int = setting(parse=int, default=20_000, low=10, high=10_000_000)
     """Most files in one commit's tree."""
 
+    uploads: int = setting(parse=int, default=4, low=1, high=256)
+    """Uploads by browser that are taken in at once; who comes then is told to try again."""
+
     upload_bytes: int = setting(parse=int, default=256 << 20, low=1 << 20, high=1 << 34)
     """Most that the files of one upload by browser may be together."""
 

@@ -15,12 +15,16 @@ from sqlalchemy.orm import Session
 from basis.errors import Conflict, Invalid, NotAllowed, NotFound, NotYours
 from basis.settings import Settings
 from designhub import auth, links, mail
+from designhub.hub import Hub
 from designhub.language import LANGUAGES
 from designhub.models import AccountRow, Letter, LinkKind, LinkRow, TokenRow
 from printers import queries as printers
 from printers import registry
 from router import queries as jobs
 from router import quoting
+
+SIGN_UPS = 4
+"""As many times the limit of failed sign-ins: 40 in five minutes, unless set otherwise."""
 
 MOST_DISPLAY, MOST_ABOUT = 80, 2_000
 MOST_INVITATIONS = 200
@@ -38,6 +42,15 @@ class StillAtWork(NotAllowed):
 
 
 # Signing up.
+
+
+def count_sign_up(hub: Hub, *, by: str, mail: bool, now: datetime) -> None:
+    """Note that a client asks for an account, and perhaps for a mail. A class that signs up behind
+    one address is let in; a program that makes accounts, or fills the boxes of strangers, is not.
+    Raises TooMany."""
+    auth.count_try(hub, "sign-up", by=by, now=now, times=SIGN_UPS)
+    if mail:
+        auth.count_try(hub, "mail", by=by, now=now)
 
 
 def sign_up(

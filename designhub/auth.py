@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import wraps
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -246,7 +247,7 @@ def caller_of(asked: Request) -> Caller | None:
         password = given.password or ""
         if password.startswith(ACCOUNT_TOKEN):
             return token_caller(hub.database, password)
-        address = asked.remote_addr or "unknown"
+        address = whence(asked.remote_addr)
         return sign_in(hub, name=given.username, password=password, address=address)
     raise NotSignedIn("say a token as Bearer, or a name and password as Basic")
 
@@ -354,14 +355,36 @@ class _Remembered:
 _remembered = _Remembered()
 
 
-def count_try(hub: Hub, what: str, *, address: str, now: datetime) -> None:
-    """Note that something was asked for that one address may ask for only so often, such as mail.
+def whence(address: str | None) -> str:
+    """The client behind an address, as limits count it: of IPv6 its /64, for whoever has one
+    address of it has them all."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((found.packed[:8] + bytes(8), 64)))
 
-    Raises TooMany instead when it has asked as often already.
+
+def count_try(hub: Hub, what: str, *, by: str, now: datetime, times: int = 1) -> None:
+    """Note that something was asked for that one client, or one account, may ask for only so
+    often, such as mail: `times` as often as sign-ins may fail.
+
+    Raises TooMany instead when it was asked for as often already. Two in the same moment do not
+    both get the last: the one transaction counts and notes.
     """
-    subjects = [f"{what}@{address[:50]}"]
-    check_throttle(hub, subjects, now=now)
-    note_failure(hub, subjects, now=now)
+    settings = hub.settings
+    subject, since = f"{what}@{by[:50]}", now - timedelta(seconds=settings.sign_in_window_s)
+    with hub.database.writing() as session:
+        session.execute(delete(FailedSignIn).where(FailedSignIn.at < since))
+        asked = select(func.count()).where(FailedSignIn.subject == subject, FailedSignIn.at > since)
+        if (session.scalar(asked) or 0) < settings.sign_in_tries * times:
+            session.add(FailedSignIn(subject=subject, at=now))
+            return
+    raise TooMany("asked too often; wait a little", again_s=settings.sign_in_window_s)
 
 
 def check_throttle(hub: Hub, subjects: list[str], *, now: datetime) -> None:

@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from basis.db import is_disk_full
+from basis.db import is_disk_full, is_taken
 from basis.errors import (
+    Conflict,
     HubError,
     Invalid,
     NotAllowed,
@@ -90,6 +91,9 @@ def _explain_database(error: DBAPIError) -> ResponseReturnValue:
         return explain(Unavailable(DISK_FULL))
     if "database is locked" in str(error.orig):
         return explain(TooMany("the hub is busy; nothing was changed, try again", again_s=2))
+    if is_taken(error):
+        log.warning("two wrote the same at once: %s", error.orig)
+        return explain(Conflict("somebody did the same in this moment: look what is there now"))
     return _explain_bug(error)
 
 

@@ -17,11 +17,15 @@ from basis.tasks import Queue, make_queue
 from designhub.keys import Keys
 from designhub.live import Watcher
 from designhub.seen import Seen
+from designhub.slots import Slots
 from designs.push import Limits
 from designs.store import Store
 from router.index import Index
 from router.stirring import Stirring
 from router.waiting import BY_TOKEN
+
+UPLOADS_OF_ONE = 2
+"""Uploads of one person at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class Hub:
     """Signs of life of idle agents, written for many at once."""
     keys: Keys
     """Sign what agents print."""
+    uploads: Slots
+    """Places for uploads by browser; each holds a thread for as long as its files take to come."""
     live: Watcher
     """Tells open pages what changed; each holds a thread too."""
 
@@ -78,6 +84,7 @@ def open_hub(settings: Settings) -> Hub:
         stirring=Stirring(database),
         seen=Seen(database),
         keys=keys,
+        uploads=Slots(min(settings.uploads, max(1, threads // 2)), most_of_one=UPLOADS_OF_ONE),
         live=Watcher(database, places=min(settings.live_streams, (threads - held) // 2)),
     )
 

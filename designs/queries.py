@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from basis.errors import NotAllowed, NotFound
@@ -50,6 +50,19 @@ def design_by_slug(
     if row is None or not may_see(row, reader_id):
         raise NotFound(f"there is no design {slug!r} here, or none that you may see")
     return row
+
+
+def empty_design(session: Session, *, owner_id: UUID, slug: str) -> DesignRow | None:
+    """A design of this name that nothing was ever pushed to, if the owner has one."""
+    return session.scalar(
+        select(DesignRow).where(
+            DesignRow.owner_id == owner_id,
+            DesignRow.slug == slug,
+            DesignRow.deleted_at.is_(None),
+            DesignRow.pushed_at.is_(None),
+            ~exists().where(RefRow.design_id == DesignRow.id),
+        )
+    )
 
 
 def removed_design(session: Session, *, owner_id: UUID, slug: str) -> DesignRow | None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from basis import clock
 from basis.errors import Invalid, NotYours, Unavailable
-from designhub import enrolling
+from designhub import auth, enrolling
 from designhub.api.openapi import describes, said
 from designhub.auth import agent_only
 from designhub.hub import Hub, base_url, this_hub
@@ -46,7 +46,7 @@ def enrol() -> ResponseReturnValue:
     The printers of the code change hands: an agent that spoke for them before is refused.
     """
     asked = said(protocol.EnrolAsk, strict=False)
-    address = request.remote_addr or "unknown"
+    address = auth.whence(request.remote_addr)
     return enrolling.enrol(this_hub(), asked, address=address).to_json()
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, g
+from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
 
 from basis import clock
@@ -21,6 +21,8 @@ bp = Blueprint("people_api", __name__, url_prefix="/api/v1")
 def sign_up() -> ResponseReturnValue:
     """Open to anybody, to the invited, or to nobody, as the hub's operator decided."""
     hub, asked = this_hub(), said(schema.AccountAsk)
+    whence = auth.whence(request.remote_addr)
+    accounts.count_sign_up(hub, by=whence, mail=False, now=clock.now())
     with hub.database.writing() as session:
         row = accounts.sign_up(
             session,

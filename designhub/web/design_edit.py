@@ -1,9 +1,12 @@
 """Making a design, saying something else of it, removing it and bringing it back."""
 
+import hashlib
+import json
 import re
 import unicodedata
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -14,7 +17,7 @@ from designhub import access
 from designhub.api.designs import visibility
 from designhub.errors import status_of
 from designhub.hub import base_url, this_hub
-from designhub.language import lazy
+from designhub.language import Lazy, lazy
 from designhub.web import design_words, upload
 from designhub.web.session import signed_in
 from designs import catalogue, queries, uploads
@@ -25,6 +28,11 @@ bp = Blueprint("design_edit", __name__)
 
 MOST_DESIGNS = 200
 NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
+
+CHANGED = lazy(
+    "This design was changed meanwhile, perhaps in another tab. Nothing of yours is kept yet: look"
+    " at it once more, then press again."
+)
 
 SAID = {
     "kept": lazy("Kept."),
@@ -98,6 +106,8 @@ def change(owner: str, slug: str) -> ResponseReturnValue:
     form = request.form
     with this_hub().database.writing() as session:
         row = access.own_design(session, g.caller, owner=owner, name=slug)
+        if form.get("seen", state_of(row)) != state_of(row):
+            return _settings_page(row, fault=CHANGED)
         before = row.visibility
         catalogue.change(
             session,
@@ -133,6 +143,12 @@ def restore(design_id: int) -> ResponseReturnValue:
     return redirect(f"/{g.caller.name}/{slug}", 303)
 
 
+def state_of(row: DesignRow) -> str:
+    """Names what is said of a design now, so that a form made before shows that it is older."""
+    said = json.dumps([row.title, row.description, row.visibility.value])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
 def slug_of(title: str) -> str:
     """A title as the last part of an address: `Hose coupling, 19 mm` → `hose-coupling-19-mm`."""
     plain = unicodedata.normalize("NFKD", title.replace("ß", "ss")).encode("ascii", "ignore")
@@ -140,26 +156,41 @@ def slug_of(title: str) -> str:
 
 
 def _created(slug: str) -> DesignRow:
-    hub, form = this_hub(), request.form
+    hub = this_hub()
     with hub.database.writing() as session:
         row = catalogue.create(
-            session,
-            owner_id=g.caller.id,
-            slug=slug,
-            title=form.get("title", ""),
-            description=form.get("description", ""),
-            visibility=visibility(form.get("visibility", "public")),
-            now=clock.now(),
+            session, owner_id=g.caller.id, slug=slug, now=clock.now(), **_described()
         )
         hub.store.create(row.id)
     return row
+
+
+def _filled(slug: str) -> DesignRow | None:
+    """One's own empty design of this name, described as the form says; None when there is none."""
+    with this_hub().database.writing() as session:
+        row = queries.empty_design(session, owner_id=g.caller.id, slug=slug)
+        if row is not None:
+            catalogue.change(session, row, **_described())
+        return row
+
+
+def _described() -> dict[str, Any]:
+    form = request.form
+    return {
+        "title": form.get("title", ""),
+        "description": form.get("description", ""),
+        "visibility": visibility(form.get("visibility", "public")),
+    }
 
 
 def _created_with(
     slug: str, folder: Path, given: list[Given], picture: Given | None, readme: Path | None
 ) -> None:
     """A design with its first version. What is wrong with the files was said before; should the
-    commit fail all the same, nothing is left of it."""
+    commit fail all the same, nothing is left of it.
+
+    An empty design of that name is filled: it may be what a hub that died in the middle left
+    behind, and whoever sends the form again gets what they wanted."""
     hub, form = this_hub(), request.form
     paths = uploads.placed(given, there=())
     files = {path: each.file for path, each in paths.items()}
@@ -181,13 +212,17 @@ def _created_with(
             readme=readme is not None,
         )
     )
-    design = _created(slug)
+    design = _filled(slug) or _created(slug)
     try:
         upload.commit(design, files, base=None, message="First version")
     except (HubError, OSError):
         with hub.database.writing() as session:
-            catalogue.forget(session, session.get_one(DesignRow, design.id))
-        hub.store.discard(design.id)
+            # Another click may have filled it meanwhile.
+            empty = not queries.refs(session, design.id)
+            if empty:
+                catalogue.forget(session, session.get_one(DesignRow, design.id))
+        if empty:
+            hub.store.discard(design.id)
         raise
 
 
@@ -209,10 +244,10 @@ def _new_page(*, fault: HubError | None = None) -> ResponseReturnValue:
     return page, 200 if fault is None else status_of(fault)
 
 
-def _settings_page(design: DesignRow) -> ResponseReturnValue:
+def _settings_page(design: DesignRow, *, fault: Lazy | None = None) -> ResponseReturnValue:
     with this_hub().database.reading() as session:
         refs = queries.refs(session, design.id)
-    return render_template(
+    page = render_template(
         "design_settings.html",
         design=design,
         owner=g.caller.name,
@@ -221,4 +256,8 @@ def _settings_page(design: DesignRow) -> ResponseReturnValue:
         word=refs[0].version.commit[:12] if refs else "",
         said=SAID.get(request.args.get("said", "")),
         days=catalogue.RESTORE_DAYS,
+        seen=state_of(design),
+        typed=request.form,
+        fault=fault,
     )
+    return page, 200 if fault is None else 409

@@ -44,6 +44,9 @@ def signing_up() -> ResponseReturnValue:
         wanted = form.get("mail", "").strip()
         if wanted:
             mail.address(wanted)
+        accounts.count_sign_up(
+            hub, by=auth.whence(request.remote_addr), mail=bool(wanted), now=clock.now()
+        )
         with hub.database.writing() as session:
             row = accounts.sign_up(
                 session,
@@ -77,8 +80,7 @@ def ask_reset() -> ResponseReturnValue:
     try:
         if not auth.NAME.fullmatch(whom):
             mail.address(whom)
-        address = request.remote_addr or "unknown"
-        auth.count_try(hub, "reset", address=address, now=clock.now())
+        auth.count_try(hub, "reset", by=auth.whence(request.remote_addr), now=clock.now())
     except (BadAddress, TooMany) as exc:
         wrong = (
             wait_words(exc)
@@ -166,13 +168,20 @@ def _sign_up_page(*, fault: HubError | None = None) -> ResponseReturnValue:
         name=given.get("name", "")[:200] if request.method == "POST" else "",
         mail=given.get("mail", "")[:300] if request.method == "POST" else "",
         wrong={at[0]: at[1]} if at else {},
-        fault=fault if at is None and may else None,
+        fault=_said(fault) if at is None and may else None,
         least=auth.PASSWORD_CHARACTERS[0],
         most=auth.PASSWORD_CHARACTERS[1],
         next=said_next(),
         **_whom_to_ask(),
     )
     return page, 200 if fault is None else status_of(fault)
+
+
+def _said(fault: HubError | None) -> str | None:
+    """A fault in words for people."""
+    if isinstance(fault, TooMany):
+        return wait_words(fault)
+    return str(fault) if fault is not None else None
 
 
 def _new_password_page(

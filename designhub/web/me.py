@@ -84,6 +84,8 @@ def set_mail() -> ResponseReturnValue:
     try:
         check_password(g.caller.name, form.get("password", ""))
         owed = None
+        if "remove" not in form:
+            auth.count_try(hub, "mail", by=str(g.caller.id), now=clock.now())
         with hub.database.writing() as database:
             if "remove" in form:
                 accounts.forget_mail(database, g.caller.id, now=clock.now())

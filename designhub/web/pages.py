@@ -54,6 +54,7 @@ bp = Blueprint("web", __name__)
 bp.before_app_request(language.choose)
 bp.before_request(upload.make_room)  # before any field of a form is read
 bp.before_request(signing.check_form)
+bp.teardown_request(upload.leave_room)
 MODULES = (
     signing,
     joining,

@@ -182,7 +182,7 @@ def check_password(name: str, password: str) -> Caller:
     """Whose name and password these are. Raises NotSignedIn, TooMany."""
     if not password:
         raise NotSignedIn("the name or the password is wrong")  # nobody's try to guess it
-    address = request.remote_addr or "unknown"
+    address = auth.whence(request.remote_addr)
     return auth.sign_in(this_hub(), name=name, password=password, address=address)
 
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from basis import clock
-from basis.errors import HubError, NotFound, TooLarge
+from basis.errors import HubError, NotFound, TooLarge, TooMany
 from designhub import access, worker
 from designhub.errors import status_of
 from designhub.hub import base_url, this_hub
@@ -25,22 +25,39 @@ bp = Blueprint("upload", __name__)
 
 TAKING = frozenset({"web.upload.take", "web.design_edit.create"})
 """Views whose forms bring files; any other form keeps the small limit."""
+AGAIN_S = 15
 MOST_README_BYTES = 200_000
 MESSAGE_CHARACTERS = 500
 
 
 def make_room() -> None:
-    """Let a form with files be as large as the setting allows, for somebody signed in. Runs before
-    any field is read. Raises TooLarge while nothing of it was read yet."""
-    if request.endpoint not in TAKING or viewer() is None:
+    """Let a form with files be as large as the setting allows, for somebody signed in, while there
+    is a place for it. Runs before any field is read. Raises TooLarge, TooMany while nothing of it
+    was read yet."""
+    caller = viewer()
+    if request.endpoint not in TAKING or caller is None:
         return
-    most = this_hub().settings.upload_bytes
+    hub = this_hub()
+    most = hub.settings.upload_bytes
     request.max_content_length = most
     if (request.content_length or 0) > most:
         raise TooLarge(
             f"these files are larger than {push.size(most)} together. Nothing was kept: choose"
             " fewer, or push them with git, which may bring more"
         )
+    if not hub.uploads.take(caller.id):
+        raise TooMany(
+            "other uploads are being taken in just now. Nothing was kept: go back, wait a moment,"
+            " and send it again",
+            again_s=AGAIN_S,
+        )
+    g.uploading = caller.id
+
+
+def leave_room(_error: BaseException | None) -> None:
+    """The upload is over, however it ended."""
+    if (who := g.pop("uploading", None)) is not None:
+        this_hub().uploads.give_back(who)
 
 
 @bp.get("/<owner>/<slug>/upload")
