@@ -34,8 +34,7 @@ def make_room() -> None:
     """Let a form with files be as large as the setting allows, for somebody signed in, while there
     is a place for it. Runs before any field is read. Raises TooLarge, TooMany while nothing of it
     was read yet."""
-    caller = viewer()
-    if request.endpoint not in TAKING or caller is None:
+    if request.endpoint not in TAKING or (caller := viewer()) is None:
         return
     hub = this_hub()
     most = hub.settings.upload_bytes

@@ -147,6 +147,7 @@ PAGES = {
     "/workshops/{workshop}/printers/new": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/printers/machines": (302, 403, 403, 200, 200),
     "/workshops/{workshop}/connect": (302, 403, 403, 200, 200),
+    "/workshops/{workshop}/attach": (302, 403, 403, 403, 200),  # into the operator's network
     "/workshops/{workshop}/connect/{agent}": (302, 403, 403, 404, 404),  # no such code
     "/workshops/{workshop}": (200, 200, 200, 200, 200),
     "/book": (200, 200, 200, 200, 200),
@@ -196,6 +197,8 @@ BUTTONS = {
     "/workshops/{workshop}/printers/new": (401, 403, 403, 422, 422),
     "/workshops/{workshop}/printers/machines": (401, 403, 403, 404, 404),
     "/workshops/{workshop}/connect": (401, 403, 403, 422, 422),
+    "/workshops/{workshop}/attach": (401, 403, 403, 403, 409),
+    "/workshops/{workshop}/attach/{printer}/detach": (401, 403, 403, 403, 303),
     "/workshops/{workshop}/agents/{agent}/revoke": (401, 403, 403, 303, 404),
     "/printers/{printer}/edit": (401, 403, 403, 422, 422),
     "/printers/{printer}/try": (401, 403, 403, 303, 303),

@@ -262,6 +262,8 @@ def test_what_is_anothers_is_not_reached_through_ones_own(hub: OpenHub) -> None:
     client = hub.client("eve")
     assert client.get(f"/workshops/eves/connect/{row.id}").status_code == 404
     assert client.form(f"/workshops/eves/agents/{agent}/revoke").status_code == 404
+    attached = f"/workshops/eves/attach/{shop.printer}/detach"
+    assert client.form(attached).status_code == 403  # the operator's alone
     assert client.form(f"/printers/{printer}/spools/0/unload").status_code == 404
     with hub.hub.database.reading() as session:
         assert session.get_one(AgentRow, agent).revoked_at is None
@@ -283,6 +285,7 @@ def test_every_button_whose_address_names_two_things_is_tried_above(hub: OpenHub
     tried = {
         "/workshops/<slug>/agents/<uuid:agent_id>/revoke",
         "/printers/<uuid:printer_id>/spools/<int:slot>/unload",
+        "/workshops/<slug>/attach/<uuid:printer_id>/detach",
     }
     words = {"/jobs/<uuid:job_id>/<word>"}  # a verb, no thing
     of_one = {f"/<owner>/<slug>/{word}" for word in ("upload", "settings", "remove")}  # test_access
