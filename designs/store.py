@@ -315,12 +315,28 @@ def _listed(line: bytes) -> Entry:
 
 
 def _put(path: Path, text: str, *, mode: int) -> None:
-    """Write a file so that a git that starts meanwhile sees the old or the new one, never half."""
+    """Have a file so that a git that starts meanwhile sees the old or the new one, never half.
+
+    One that is as it should be is left alone: a hub starts on a full disk, too.
+    """
+    if _is_there(path, text, mode=mode):
+        return
     handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).chmod(mode)
-    Path(name).rename(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(mode)
+        Path(name).rename(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _is_there(path: Path, text: str, *, mode: int) -> bool:
+    try:
+        return path.read_text("utf-8") == text and path.stat().st_mode & 0o777 == mode
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
 
 
 def _hook_script() -> str:

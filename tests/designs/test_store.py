@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -336,3 +337,27 @@ def test_maintenance_keeps_everything(store: Store, work: Work) -> None:
     store.maintain(NUMBER)
     assert [each.id for each in store.log(NUMBER, commits[-1], most=9)] == commits[::-1]
     assert (store.path(NUMBER) / "objects" / "info" / "commit-graphs").is_dir()
+
+
+FULL = """
+import pathlib, resource, sys
+from designs.store import Store
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+Store(pathlib.Path(sys.argv[1])).close()
+"""
+
+
+def test_repositories_can_be_opened_on_a_full_disk(store: Store, tmp_path: Path) -> None:
+    """No byte can be written: what stands there already is good enough, and nothing new is left."""
+    opened = subprocess.run(
+        [sys.executable, "-c", FULL, str(store.folder)], capture_output=True, text=True, check=False
+    )
+    assert opened.returncode == 0, opened.stderr
+    fresh = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "new")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "File too large" in fresh.stderr
+    assert list((tmp_path / "new" / "hooks").iterdir()) == []
