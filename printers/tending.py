@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from basis.errors import Invalid
+from printers.evidence import Verdict
 from printers.gcode import GcodeRefused, Guard, measure
 from printers.hub import HubClient, HubFailed, HubRefused, WrongFile, backoff_s
 from printers.journal import Journal, JournalFull, RunRecord, What
@@ -54,6 +55,7 @@ FROZEN_S = 600.0
 dwells stand still too, so it is only said."""
 
 CANCEL_AGAIN_S = 10.0
+REASON_S = 0.3
 PROVING_S = 0.2
 """How often to look in the first moments after a start."""
 
@@ -221,8 +223,17 @@ class Tending:
             trouble_s=self.sight.trouble_s,
             traceless_s=self.sight.traceless_s,
             refused=self.refused,
-            reason=self.tools.reason(self.lease.path),
+            reason=self.reason(seen),
         )
+
+    def reason(self, seen: Seen | None) -> str:
+        """Why it failed, in OctoPrint's words: its hint may come a moment after its record."""
+        for _ in range(3):
+            said = self.tools.reason(self.lease.path)
+            if said or seen is None or seen.verdict is not Verdict.FAILED:
+                return said
+            self.tools.rest(REASON_S)
+        return self.tools.reason(self.lease.path)
 
     def permit_left_s(self) -> float:
         """Seconds for which the start is still allowed."""
