@@ -93,16 +93,18 @@ class Plan:
 
 
 def make(seed: str, *, printers: int, jobs: int) -> Plan:
-    """The plan of a seed. Every line is hit at least once, and with jobs enough, at each line of
+    """The plan of a seed. Every line is hit at least once; with 80 jobs and more, at each line of
     the agents the agent, its OctoPrint, the hub, and agent and OctoPrint together die once."""
     chance = random.Random(f"{seed}/strikes")  # noqa: S311 - a plan, not a secret
     agents = [f"agent-{number}" for number in range(printers)]
     strikes: dict[str, list[Strike]] = {name: [] for name in (*agents, "hub", "worker")}
-    ways = min(len(WAYS), max(1, jobs // 12))
+    ways = min(len(WAYS), max(1, jobs // 20))
     # A few jobs do not last for more hubs than those that die at lines of their own.
     possible = WAYS if ways > 1 else WAYS[:-1]
     marks = [(mark, way) for mark in AGENT_MARKS for way in chance.sample(possible, ways)]
     chance.shuffle(marks)
+    # A hub is away for all: those at lines of the agents come last, after its own lines.
+    marks.sort(key=lambda each: "hub" in each[1])
     for (mark, way), agent in zip(marks, cycle(agents), strict=False):
         octoprint = agent.replace("agent", "octoprint")
         victims = tuple(each.format(agent=agent, octoprint=octoprint) for each in way)
