@@ -51,7 +51,7 @@ def bench() -> None:
     default=OCTOPRINT,
     help="The octoprint program of its own environment; make setup-octoprint installs it.",
 )
-@click.option(INSIDE, "inside", is_flag=True, hidden=True)
+@click.option(INSIDE, "inside", is_flag=True, hidden=True, help="Within mounts of our own.")
 def chaos(
     size: str,
     printers: int | None,
