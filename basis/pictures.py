@@ -10,9 +10,10 @@ import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from basis import jail
-from basis.errors import Invalid, TooLarge, Unavailable
+from basis.errors import Invalid, TooLarge, TooMany, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +26,19 @@ EDGE_PX = 1_600
 
 KEPT_BYTES = 2_000_000
 QUALITY = 80
+AT_ONCE = 2
+"""Pictures that one process has drawn at the same time: each may take seconds and much memory, and
+the threads that wait for them answer nobody else."""
+
+AGAIN_S = 10
 FORMATS = ("JPEG", "PNG", "WEBP")
 MACHINE_SAYS = ("failed to execute", "bwrap:", "ModuleNotFoundError", "No space left on device")
 
 LIMITS = jail.Limits(
     memory_bytes=1_500_000_000, cpu_s=15, wall_s=30.0, file_bytes=KEPT_BYTES, output_bytes=2_000
 )
+
+places = BoundedSemaphore(AT_ONCE)
 
 START = "import sys; sys.path[:0] = sys.argv[1:3]; from basis.pictures import main; main()"
 
@@ -46,10 +54,20 @@ def redrawn(content: bytes, *, scratch: Path) -> bytes:
 
     scratch : a folder for work under way.
 
-    Raises TooLarge, NotAPicture, and Unavailable when this machine cannot read any picture.
+    Raises TooLarge, NotAPicture, TooMany while others are drawn, and Unavailable when this machine
+    cannot read any picture.
     """
     if len(content) > MOST_BYTES:
         raise TooLarge(f"a picture has at most {MOST_BYTES:,} bytes, not {len(content):,}")
+    if not places.acquire(blocking=False):
+        raise TooMany("other pictures are being read: bring it again", again_s=AGAIN_S)
+    try:
+        return _redrawn(content, scratch=scratch)
+    finally:
+        places.release()
+
+
+def _redrawn(content: bytes, *, scratch: Path) -> bytes:
     with tempfile.TemporaryDirectory(prefix="picture-", dir=scratch) as name:
         folder = Path(name)
         folder.chmod(0o755)

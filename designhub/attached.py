@@ -82,14 +82,18 @@ class Keeper:
                 printer.id
                 for _, printer in found
                 if printer.agent_id is not None
-                and session.get_one(AgentRow, printer.agent_id).name == attaching.NAME
+                and _is_ours(session.get_one(AgentRow, printer.agent_id))
             }
         wanted: dict[UUID, dict[str, PrinterAt]] = {}
         for row, printer in found:
             if row.state in (Attaching.ASKED, Attaching.WAITING):
                 self._step(row, printer)
             elif row.state is Attaching.ATTACHED and printer.id in ours:
-                key = attaching.opened(row.sealed_key, secret=self._secret)
+                try:
+                    key = attaching.opened(row.sealed_key, secret=self._secret)
+                except Invalid as exc:  # of this one printer: the others go on
+                    self._note(row, why=str(exc))
+                    continue
                 address = PrinterAt(row.url, key)
                 wanted.setdefault(printer.workshop_id, {})[str(printer.id)] = address
             elif row.state is Attaching.ATTACHED:
@@ -208,6 +212,11 @@ class Keeper:
         working.stop.set()
         if working.thread is not None:
             working.thread.join(STOP_S)
+
+
+def _is_ours(agent: AgentRow) -> bool:
+    """Whether it is an agent of the hub's own that may still speak."""
+    return agent.name == attaching.NAME and agent.revoked_at is None
 
 
 def _work(agent: Agent, stop: threading.Event) -> None:

@@ -35,7 +35,7 @@ MOST_BYTES = 65_536
 """Of a question answered here: several hundred printers."""
 
 MOST_KEPT = 200_000
-"""Answers kept; above it all are forgotten."""
+"""Answers kept, one for each agent; above it all are forgotten."""
 
 KEPT_S = 600.0
 """How long an answer is kept at most."""
@@ -55,8 +55,10 @@ def again_s(poll_s: int) -> float:
 
 @dataclass(slots=True, kw_only=True)
 class _Kept:
-    """What one agent asked, and why it gets nothing."""
+    """What one agent asked last, and why it gets nothing."""
 
+    body: bytes
+    """The sha256 of its question."""
     agent: UUID
     texts: dict[UUID, str]
     as_of: int
@@ -75,9 +77,11 @@ class _Asked:
     token: str
     body: bytes
     key: bytes = field(init=False)
+    digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.key = hashlib.sha256(self.token.encode() + b" " + self.body).digest()
+        self.key = hashlib.sha256(self.token.encode()).digest()
+        self.digest = hashlib.sha256(self.body).digest()
 
 
 class IdleDesk:
@@ -108,6 +112,11 @@ class IdleDesk:
         """How many questions were answered here, and for how many of them the database was asked;
         for tests and benches."""
 
+    @property
+    def remembered(self) -> int:
+        """How many answers are kept; for tests."""
+        return len(self._kept)
+
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         """Answer an idle agent, or hand the request on."""
         if environ["PATH_INFO"] == PATH and environ["REQUEST_METHOD"] == "POST":
@@ -124,7 +133,12 @@ class IdleDesk:
         """Say "no work now" as JSON; None when the view must decide."""
         now_s = time.monotonic()
         kept = self._kept.get(asked.key)
-        if kept is None or now_s > kept.until_s or self._stirring.since(kept.texts, kept.as_of):
+        if (
+            kept is None
+            or kept.body != asked.digest
+            or now_s > kept.until_s
+            or self._stirring.since(kept.texts, kept.as_of)
+        ):
             kept = self._look_up(asked, now_s)
             if kept is None:
                 return None
@@ -162,8 +176,10 @@ class IdleDesk:
         seen = [known[each.printer].seen_at for each in said.printers]
         ages_s = [(clock.now() - at).total_seconds() for at in seen if at is not None]
         kept = _Kept(
+            body=asked.digest,
             agent=rows[0][-1],
-            texts={each.printer: each.text for each in said.printers},
+            # No more of it than is kept of a printer: an agent may say a long text, and often.
+            texts={each.printer: each.text[:60] for each in said.printers},
             as_of=as_of,
             until_s=now_s + KEPT_S,
             written_s=now_s - max(0.0, *ages_s, 0.0),

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from basis.errors import Invalid, NotFound
+from basis.errors import Conflict, Invalid, NotFound
 from printers import registry
 from printers.addresses import checked_url
 from printers.models import AgentRow, AttachedRow, Attaching, PrinterRow
@@ -57,11 +57,19 @@ def ask(
 
     sealed_key : "" when OctoPrint's owner shall be asked for one.
 
-    Raises Invalid for what is no address of an OctoPrint.
+    Raises Invalid for what is no address of an OctoPrint, Conflict for one that another printer
+    has: two printers of one machine would print onto one bed.
     """
     if len(url) > MOST_URL:
         raise Invalid(f"an address has at most {MOST_URL} characters")
     address = checked_url(url.strip())
+    same = (
+        select(PrinterRow.name)
+        .join(AttachedRow, AttachedRow.printer_id == PrinterRow.id)
+        .where(AttachedRow.url == address, AttachedRow.printer_id != printer.id)
+    )
+    if (name := session.scalar(same.limit(1))) is not None:
+        raise Conflict(f"that OctoPrint is the printer {name!r} already: each needs its own")
     row = session.get(AttachedRow, printer.id)
     if row is None:
         row = AttachedRow(printer_id=printer.id)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
@@ -21,6 +21,7 @@ from printers.capability import COMMON, MATERIALS, Profile
 from printers.hours import Hours
 from printers.models import (
     AgentRow,
+    AttachedRow,
     Bed,
     ChangeRow,
     EnrolmentRow,
@@ -146,6 +147,7 @@ def close_workshop(session: Session, row: WorkshopRow, *, now: datetime) -> None
         printer.duty, printer.accepting = Duty.PAUSED, False
         touched(session, printer.id)
     row.address = None
+    _forget_keys(session, [printer.id for printer in row.printers])
     session.execute(
         update(AgentRow)
         .where(AgentRow.workshop_id == row.id, AgentRow.revoked_at.is_(None))
@@ -230,8 +232,14 @@ def remove_printer(session: Session, row: PrinterRow, *, now: datetime) -> None:
     row.name = f"{row.name[:60]} (removed {row.id.hex[:6]})"
     row.duty, row.accepting = Duty.PAUSED, False
     row.agent_id, row.removed_at = None, now
+    _forget_keys(session, [row.id])
     session.flush()
     touched(session, row.id)
+
+
+def _forget_keys(session: Session, printers: Sequence[UUID]) -> None:
+    """The hub tends them no more, and keeps no key of their OctoPrints."""
+    session.execute(delete(AttachedRow).where(AttachedRow.printer_id.in_(printers)))
 
 
 def _check_name(session: Session, workshop: WorkshopRow, name: str) -> None:

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 from basis import clock
 from basis.db import Database
-from basis.errors import Invalid
+from basis.errors import Conflict, Invalid
 from designhub.attached import Keeper
 from designhub.hub import secret_key
 from printers import attaching, registry
@@ -22,6 +22,7 @@ from router.models import JobRow, RunRow
 from router.states import Run
 from tests.designhub.test_pages import check_shape
 from tests.printers.test_appkeys import decide
+from tests.support import builders
 from tests.support.agent_process import gcode, until
 from tests.support.builders import Shop
 from tests.support.hubs import Client, OpenHub
@@ -182,6 +183,59 @@ def test_a_wrong_key_is_said_in_words_and_what_answered_is_not_shown(
         row = settled(hub, shop, Attaching.TROUBLE)
     assert "is the key right" in row.trouble
     assert "permission to access" not in row.trouble
+
+
+def attached(hub: OpenHub, printer: UUID, *, secret: str = "") -> None:
+    """As if the hub had been let in; its key sealed with `secret`."""
+    own = secret_key(hub.hub.settings)
+    sealed = attaching.sealed(KEY, secret=secret or own)
+    with hub.hub.database.writing() as session:
+        row = attaching.one(session, printer)
+        attaching.attach(session, row, sealed_key=sealed, secret=own, now=clock.now())
+
+
+def test_one_octoprint_is_one_printer(hub: OpenHub, shop: Shop, root: Client) -> None:
+    wish(hub, shop, root, url="http://127.0.0.1:9", key=KEY)
+    wish(hub, shop, root, url="http://127.0.0.1:9/", key=KEY)  # the same printer, said again
+    other = builders.shop(hub.hub.database)
+    with hub.hub.database.writing() as session, pytest.raises(Conflict, match="its own"):
+        attaching.ask(
+            session,
+            printer=session.get_one(PrinterRow, other.printer),
+            url="http://127.0.0.1:9",
+            sealed_key="",
+            by=shop.maker,
+            now=clock.now(),
+        )
+
+
+def test_a_key_of_another_secret_stops_no_other_printer(
+    hub: OpenHub, shop: Shop, root: Client
+) -> None:
+    wish(hub, shop, root, url="http://127.0.0.1:9", key=KEY)
+    attached(hub, shop.printer, secret="another")
+    Keeper(hub.hub, hub_url="http://127.0.0.1:9", networks=HERE).once()
+    row = row_of(hub.hub.database, shop.printer)
+    assert row.state is Attaching.TROUBLE
+    assert "attach it anew" in row.trouble
+
+
+def test_a_closed_workshop_s_printers_are_tended_no_more(
+    hub: OpenHub, shop: Shop, root: Client
+) -> None:
+    wish(hub, shop, root, url="http://127.0.0.1:9", key=KEY)
+    attached(hub, shop.printer)
+    with hub.hub.database.writing() as session:
+        session.execute(update(AgentRow).values(revoked_at=clock.now()))
+    keeper = Keeper(hub.hub, hub_url="http://127.0.0.1:9", networks=HERE)
+    keeper.once()
+    assert row_of(hub.hub.database, shop.printer).state is Attaching.TROUBLE
+    assert not keeper._working
+    with hub.hub.database.writing() as session:
+        workshop = session.get_one(WorkshopRow, shop.workshop)
+        registry.close_workshop(session, workshop, now=clock.now())
+    with hub.hub.database.reading() as session:
+        assert session.scalars(select(AttachedRow)).all() == []  # its key is forgotten
 
 
 # With a real OctoPrint.

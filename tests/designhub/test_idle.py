@@ -191,6 +191,15 @@ def test_a_printer_that_changed_hands_is_refused_to_its_old_agent(agent: Agent) 
     assert agent.ask().status_code == 403
 
 
+def test_one_answer_is_kept_for_each_agent_whatever_it_asks(agent: Agent) -> None:
+    for blanks in range(5):
+        body = json.dumps({"printers": [agent.state()]}) + " " * blanks
+        said = {"data": body, "content_type": "application/json", "headers": agent.header}
+        assert agent.client.post(PATH, **said).status_code == 200
+    assert agent.desk.answered == 5
+    assert agent.desk.remembered == 1
+
+
 def test_whatever_is_new_goes_to_the_view(agent: Agent) -> None:
     assert agent.quickly()
     assert not agent.quickly(agent.state(foreign=True))

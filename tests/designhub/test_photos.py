@@ -76,6 +76,20 @@ def test_maker_and_workshop_see_it_and_nobody_else(hub: OpenHub, shop: Shop, job
     assert maker.get(f"/jobs/{job}/runs/{uuid4()}/photo.jpg").status_code == 404
 
 
+def test_few_are_drawn_at_once_and_the_rest_come_again(hub: OpenHub, shop: Shop, job: UUID) -> None:
+    run = run_of(hub, job)
+    for _place in range(pictures.AT_ONCE):
+        assert pictures.places.acquire(blocking=False)
+    try:
+        answer = bring(hub, shop.agent, run.id, picture())
+    finally:
+        pictures.places.release(pictures.AT_ONCE)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) == pictures.AGAIN_S
+    assert bring(hub, shop.agent, run.id, b"no picture").status_code == 422  # gives its place back
+    assert bring(hub, shop.agent, run.id, picture()).status_code == 200
+
+
 def test_only_the_run_s_own_agent_brings_it(hub: OpenHub, shop: Shop, job: UUID) -> None:
     run = run_of(hub, job)
     with hub.hub.database.writing() as session:
