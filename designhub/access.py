@@ -106,10 +106,12 @@ def own_workshop(session: Session, caller: Caller, name: str) -> WorkshopRow:
 
 
 def own_printer(session: Session, caller: Caller, printer_id: UUID) -> PrinterRow:
-    """A printer of a workshop that the caller runs. Raises NotFound, NotYours."""
+    """A printer that stands in a workshop which the caller runs. Raises NotFound, NotYours."""
     row = printers.printer(session, printer_id)
     if row.workshop.owner_id != caller.id and not caller.operator:
         raise NotYours(f"the printer {row.name!r} is not yours")
+    if row.removed_at is not None:
+        raise NotFound(f"the printer {row.name!r} was removed from its workshop")
     return row
 
 

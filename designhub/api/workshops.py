@@ -15,7 +15,7 @@ from designhub.api import schema, shown
 from designhub.api.openapi import describes, said
 from designhub.auth import Scope, needs
 from designhub.hub import this_hub
-from printers import queries, registry, upkeep
+from printers import attaching, queries, registry, upkeep
 from printers.capability import COMMON, Profile
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Carriage, Duty, Mode, Prices
@@ -212,6 +212,8 @@ def clear_bed(printer_id: UUID) -> ResponseReturnValue:
 def enrol(name: str) -> ResponseReturnValue:
     """Its token is told this once. A printer that had an agent changes hands."""
     asked = said(schema.AgentAsk)
+    if asked.name.strip() == attaching.NAME:
+        raise Invalid(f"{attaching.NAME!r} is what the hub's own agents are called: choose another")
     with this_hub().database.writing() as session:
         workshop = access.own_workshop(session, g.caller, name)
         known = {printer.name: printer.id for printer in workshop.printers}

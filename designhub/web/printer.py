@@ -172,7 +172,7 @@ def remove(printer_id: UUID) -> ResponseReturnValue:
 
 def own(session: Session, caller: Caller, printer_id: UUID) -> PrinterRow:
     """A printer that the caller runs and that stands there. Raises NotFound, NotYours."""
-    return _standing(access.own_printer(session, caller, printer_id))
+    return access.own_printer(session, caller, printer_id)
 
 
 def back(printer: PrinterRow) -> ResponseReturnValue:

@@ -14,6 +14,7 @@ from basis import clock
 from basis.db import Database
 from basis.errors import Conflict, Invalid
 from designhub.attached import Keeper
+from designhub.auth import Scope
 from designhub.hub import secret_key
 from printers import attaching, registry
 from printers.models import AgentRow, AttachedRow, Attaching, Bed, PrinterRow, WorkshopRow
@@ -207,6 +208,17 @@ def test_one_octoprint_is_one_printer(hub: OpenHub, shop: Shop, root: Client) ->
             by=shop.maker,
             now=clock.now(),
         )
+
+
+def test_no_other_agent_takes_the_name_of_the_hub_s_own(hub: OpenHub, shop: Shop) -> None:
+    header = hub.token(shop.owner, Scope.OPERATE)
+    with hub.hub.database.reading() as session:
+        printer = session.get_one(PrinterRow, shop.printer)
+        path = f"/api/v1/workshops/{printer.workshop.slug}/agents"
+        said = {"name": attaching.NAME, "printers": [printer.name]}
+    answer = hub.app.test_client().post(path, json=said, headers=header)
+    assert answer.status_code == 422
+    assert "choose another" in answer.text
 
 
 def test_a_key_of_another_secret_stops_no_other_printer(

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from basis import clock
+from designhub.auth import Scope
 from printers.capability import COMMON
 from printers.hours import DAYS
 from printers.models import Bed, PrinterNoteRow, PrinterRow, SpoolRow, WorkshopRow
@@ -365,6 +366,15 @@ def test_a_removed_printer_leaves_every_list_and_its_name_is_free(hub: OpenHub, 
     assert owner.form(f"{here}/remove").location == board
     assert "No printer yet" in owner.get(board).text
     assert owner.get(here).status_code == owner.form(f"{here}/duty", duty="open").status_code == 404
+    header, program = hub.token(shop.owner, Scope.OPERATE), hub.app.test_client()
+    spool = {"material": "PLA", "colour": "red", "left_mg": 9, "price_per_kg_minor": 9}
+    asks: dict[str, dict[str, Any]] = {"bed/clear": {}, "quiet": {}, "spools": spool}
+    for path, said in (asks | {"upkeep": {"task": "oiled"}}).items():
+        answer = program.post(f"/api/v1{here}/{path}", json=said, headers=header)
+        assert answer.status_code == 404, answer.text
+    opened = program.patch(f"/api/v1{here}", json={"duty": "open"}, headers=header)
+    assert opened.status_code == 404
+    assert not printer_of(hub, shop).accepting
     assert owner.get(f"/jobs/{job}").status_code == 200
     none = hub.client().form(f"/make/{shop.part.part_id}", place="Oslo").text
     assert name not in none
