@@ -20,6 +20,7 @@ from uuid import UUID
 
 from basis import clock
 from basis.errors import Conflict, HubError, Invalid
+from printers.addresses import without_addresses
 from printers.camera import Camera
 from printers.capability import Profile
 from printers.gcode import Guard
@@ -396,7 +397,10 @@ class Agent:
             PrinterState(
                 printer=printer,
                 ready=view.ready and not self._untrusted,
-                text=(f"hub {self._untrusted}" if self._untrusted else view.text)[:200],
+                # Everybody may read it at the hub.
+                text=without_addresses(f"hub {self._untrusted}" if self._untrusted else view.text)[
+                    :200
+                ],
                 foreign=bool(watches[printer].owed),
                 why=watches[printer].owed[:200],
             )

@@ -7,6 +7,7 @@ and only what surely has not moved may still be given back, or started.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from printers.addresses import without_addresses
 from printers.evidence import Verdict
 from printers.journal import RunRecord, What
 from printers.protocol import Report, ReportEvent, Word
@@ -201,5 +202,5 @@ def last_report(run: RunRecord) -> Report:
         event=EVENTS[run.end],
         print_s=run.print_s,
         progress_ppm=run.progress_ppm,
-        evidence=run.evidence,
+        evidence=without_addresses(run.evidence),  # the maker reads it
     )

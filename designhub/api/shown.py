@@ -10,6 +10,7 @@ from designhub.api import schema
 from designhub.models import TokenRow
 from designs.models import DesignRow, PartRow, RefRow, VersionRow
 from printers import queries
+from printers.addresses import without_addresses
 from printers.models import PrinterRow, WorkshopRow
 from printers.offer import Offer
 from printers.quiet import ends
@@ -333,7 +334,7 @@ def printer(row: PrinterRow, work: PrinterWork | None) -> schema.Printer:
         ejects=row.ejects_since is not None,
         printed_s=row.printed_s,
         seen_at=when(row.seen_at),
-        machine_state=row.machine_state,
+        machine_state=without_addresses(row.machine_state),  # of agents that do not leave them out
         passed=row.passed,
         failed=row.failed,
         spools=[

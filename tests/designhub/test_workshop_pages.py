@@ -384,6 +384,18 @@ def test_a_removed_printer_leaves_every_list_and_its_name_is_free(hub: OpenHub, 
         session.execute(update(PrinterRow).where(PrinterRow.removed_at.is_(None)).values(name=name))
 
 
+def test_a_stranger_does_not_read_where_a_printer_is(hub: OpenHub, shop: Shop) -> None:
+    said = "job: GET http://192.168.7.20:5000/api/job: refused"
+    with hub.hub.database.writing() as session:
+        session.execute(update(PrinterRow).values(machine_state=said))
+    slug = slug_of(hub, shop)
+    for path in (f"printers/{shop.printer}", f"workshops/{slug}", "workshops"):
+        for prefix in ("/", "/api/v1/"):
+            answer = hub.app.test_client().get(prefix + path)
+            assert answer.status_code == 200
+            assert "192.168" not in answer.text
+
+
 def test_the_code_on_the_machine_leads_to_its_page(hub: OpenHub, shop: Shop) -> None:
     owner, here = hub.client("owner"), f"/printers/{shop.printer}"
     label = owner.get(f"{here}/label").text

@@ -82,6 +82,13 @@ def test_an_end_is_only_told(run: RunRecord, now: Circumstances, end: What) -> N
     assert last_report(ended).evidence == "seen"
 
 
+def test_the_hub_does_not_hear_where_the_printer_is() -> None:
+    why = "the start could not be sent: start: POST http://192.168.7.20/api/files: refused"
+    ended = RUN.after(What.NEVER_STARTED, {"evidence": why})
+    assert ended.evidence == why  # the owner's own log says it
+    assert last_report(ended).evidence == "the start could not be sent: start: POST … refused"
+
+
 @pytest.mark.parametrize(
     ("run", "now", "step", "end"),
     [
