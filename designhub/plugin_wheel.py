@@ -7,7 +7,7 @@ there; the imports are rewritten as the modules are packed. There is one source 
 
 import ast
 from collections.abc import Iterator
-from importlib.metadata import distribution
+from importlib.metadata import distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,8 +43,10 @@ def put_plugin(folder: Path) -> Path:
     files = dict(_modules()) | dict(_data())
     files[f"{about}/METADATA"] = METADATA.format(version=version).encode()
     files[f"{about}/entry_points.txt"] = ENTRY_POINTS.encode()
-    licence = installed.read_text("licenses/LICENSE")
-    if not licence:
+    # A checkout holds what describes it twice, once without the licence.
+    told = (each.read_text("licenses/LICENSE") for each in distributions(name=wheel.NAME))
+    licence = next(filter(None, told), None)
+    if licence is None:
         raise Unavailable(f"this installation of {wheel.NAME} lacks its licence: install it again")
     files[f"{about}/licenses/LICENSE"] = licence.encode()
     return wheel.keep(folder, PACKAGE, version, wheel.wheel(PACKAGE, version, files))

@@ -291,6 +291,8 @@ class Tending:
             raise WrongFile(f"{lease.path} on the printer is another file: sha1 {stored.sha1}")
         self.stored = True
         self.sight.cleared("step")
+        # A short print by hand fits between two looks: before a permit the records are read anew.
+        self.tools.watch.doubt()
         self.tools.at("after_upload")
         return 0.0
 

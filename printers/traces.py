@@ -14,7 +14,8 @@ def newest_print_from(data: Mapping[str, Any], *, besides: str) -> float:
     """When the newest recorded print ended, by OctoPrint's clock; 0.0 without any.
 
     data    : the answer to GET /api/files/local?recursive=true.
-    besides : the beginning of paths whose prints do not count.
+    besides : the beginning of paths that are printed once, by us: of those only a second print
+              counts, for it was somebody else's.
 
     Raises ValueError when it is no list of files.
     """
@@ -26,7 +27,9 @@ def newest_print_from(data: Mapping[str, Any], *, besides: str) -> float:
         prints = file.get("prints")
         last = prints.get("last") if isinstance(prints, Mapping) else None
         date = _number(last.get("date")) if isinstance(last, Mapping) else None
-        if date is not None and not str(file.get("path")).startswith(besides):
+        if date is None or not isinstance(prints, Mapping):
+            continue
+        if not str(file.get("path")).startswith(besides) or _times(prints) > 1:
             newest = max(newest, date)
     return newest
 
@@ -80,6 +83,10 @@ def _flat(files: list[Any], depth: int) -> Iterator[Mapping[str, Any]]:
             yield from _flat(children, depth - 1)
         else:
             yield file
+
+
+def _times(prints: Mapping[str, Any]) -> float:
+    return sum(_number(prints.get(each)) or 0 for each in ("success", "failure"))
 
 
 def _number(value: Any) -> float | None:

@@ -426,6 +426,45 @@ def test_a_print_of_somebody_elses_during_a_run_takes_the_bed_too(
     assert farm.prints(0, run.lease.path) == 0
 
 
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
+def test_a_short_print_between_two_looks_takes_the_bed(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    farm: Farm,
+    tmp_path: Path,
+    whose: str,
+) -> None:
+    """By hand, over before the agent looks again: OctoPrint's records are read before a permit."""
+    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
+    path = f"local/{tmp_path.name}.gcode"
+    local.upload(path, dwells(tmp_path, seconds=0.2), userdata={})
+    ender = hub.printers["ender"]
+    hub.order("ender", gcode(0.3))
+    printed: list[str] = []
+
+    def somebody_prints(mark: str) -> None:
+        if mark == "after_fetch" and len(hub.runs) == 2 and not printed:
+            again = path if whose == "theirs" else first.lease.path
+            printed.append(again)
+            before = farm.prints(0, again, "PrintDone")
+            local.start(again)
+            until(lambda: farm.prints(0, again, "PrintDone") == before + 1)
+            until(lambda: local.job().idle)
+
+    with running(config(address, tmp_path / "agent", printers), at=somebody_prints):
+        first = hub.wait_state(Run.PRINTED)
+        ender.clear = True  # a person took it off
+        hub.order("ender", gcode(0.4))
+        until(lambda: not ender.clear)
+        run = next(each for each in hub.runs.values() if each.lease.run != first.lease.run)
+        until(lambda: run.state is Run.RELEASED)
+    assert printed
+    assert "nobody can vouch" in run.said[-1].evidence
+    assert farm.prints(0, run.lease.path) == 0
+    assert hub.beds_violated == 0
+
+
 def test_what_the_guard_refuses_goes_back(
     hub: HubStandIn,
     address: str,

@@ -248,6 +248,18 @@ def test_a_history_of_temperatures(bench: Bench) -> None:
     assert client.warmest_c(within_s=100_000) is None
 
 
+def test_a_second_print_of_a_file_of_ours_is_somebody_elses() -> None:
+    def files(success: int, failure: int) -> dict[str, object]:
+        last = {"date": 5.0, "success": True}
+        prints = {"success": success, "failure": failure, "last": last}
+        return {"files": [{"path": "designhub/a/b.gcode", "prints": prints}]}
+
+    assert newest_print_from(files(1, 0), besides="designhub/") == 0.0
+    assert newest_print_from(files(0, 1), besides="designhub/") == 0.0
+    assert newest_print_from(files(2, 0), besides="designhub/") == 5.0
+    assert newest_print_from(files(1, 1), besides="designhub/") == 5.0
+
+
 times = st.lists(st.integers(0, 5_000) | st.none() | st.floats(), max_size=8)
 
 
