@@ -84,7 +84,9 @@ def run_took(
     deal = _deal(session, job)
     part, version, design = designs.part(session, deal.item.part_id)
     printer = printers.printer(session, run.printer_id)
-    seconds, time_source = _seconds(run, print_s, now=now)
+    # A person found it, perhaps days later: nobody knows when the machine stopped.
+    most_s = job.duration_s if by.startswith("account:") else None
+    seconds, time_source = _seconds(run, print_s, most_s=most_s, now=now)
     made = outcome == "printed"
     sliced_mg = job.mass_mg or deal.item.mass_mg
     taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
@@ -217,13 +219,19 @@ def _deal(session: Session, job: JobRow) -> _Deal:
     )
 
 
-def _seconds(run: RunRow, print_s: int | None, *, now: datetime) -> tuple[int, str]:
-    """How long the machine worked: by its own record, else by the hub's clock."""
+def _seconds(
+    run: RunRow, print_s: int | None, *, most_s: int | None, now: datetime
+) -> tuple[int, str]:
+    """How long the machine worked: by its own record, else by the hub's clock, but no longer than
+    `most_s`, what its slice asks."""
     if print_s is not None:
         return print_s, "the printer's own time"
     if run.started_at is None:
         return 0, "no start seen"
-    return max(0, int((now - run.started_at).total_seconds())), "the hub's clock"
+    seconds = max(0, int((now - run.started_at).total_seconds()))
+    if most_s is not None and seconds > most_s:
+        return most_s, "the slice's time, for nobody saw the end"
+    return seconds, "the hub's clock"
 
 
 def _book_name(actor: str) -> str:

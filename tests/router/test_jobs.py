@@ -521,3 +521,32 @@ def test_verbs_race_without_a_deadlock_and_leave_a_right_book(
         )
         assert session.get_one(PrinterRow, world.printer).passed == passed
     check_book(database)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_what_nobody_saw_end_took_no_longer_than_its_slice(
+    database: Database, world: Shop, good: bool
+) -> None:
+    b.ordered(database, world)
+    with database.writing() as session:
+        run = b.take(session, world)
+        assert run is not None
+        b.permit(session, world, run)
+        b.beat(session, world, run, printing=True)
+        b.report(session, world, run, ReportEvent.UNCLEAR)
+        job = session.get_one(JobRow, run.job_id)
+        found = later(3 * 86_400)
+        if good:
+            jobs.passed(session, job_id=job.id, by=world.owner, now=found)
+        else:
+            jobs.failed(
+                session,
+                job_id=job.id,
+                by=world.owner,
+                cause="half a part",
+                job_at_fault=False,
+                printer_at_fault=True,
+                now=found,
+            )
+        session.expire_all()
+        assert session.get_one(PrinterRow, world.printer).printed_s == job.duration_s
