@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from basis.errors import HubError
 from designhub.errors import status_of_kind
+from designhub.web.api_page import marked
 
 bp = Blueprint("docs", __name__)
 
@@ -28,7 +29,7 @@ class Code:
 @bp.get("/docs/errors")
 def error_codes() -> ResponseReturnValue:
     """Every code; `type` in an answer leads here."""
-    return render_template("errors.html", codes=codes())
+    return render_template("errors.html", codes=codes(), marked=marked)
 
 
 def codes() -> list[Code]:

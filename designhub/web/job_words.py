@@ -1,7 +1,6 @@
 """Jobs, runs and printers in words for people. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from designhub.language import Lazy, _, lazy
@@ -18,7 +17,7 @@ JOBS: Mapping[Job, Lazy] = {
     Job.ASSIGNED: lazy("With its printer."),
     Job.FAILED: lazy("Failed: the workshop decides whether to try again."),
     Job.PASSED: lazy("Made and found good: it waits to be handed over."),
-    Job.DONE: lazy("Done: the maker has it."),
+    Job.DONE: lazy("Done: it is made and good."),
     Job.CANCELLED: lazy("Cancelled."),
     Job.UNROUTABLE: lazy("It cannot be made on this printer: order it elsewhere."),
 }
@@ -221,7 +220,7 @@ def kind_of_state(job: Job, run: Run | None) -> str:
 def next_step(job: Job, run: Run | None, *, workshop: bool, collected: bool) -> str:
     """What happens next, for one side."""
     if job in (Job.PASSED, Job.DONE) and collected and not workshop:
-        return _("It is made and good. Fetch it at the workshop, if you do not have it yet.")
+        return _("Fetch it at the workshop, if you do not have it yet.")
     if job is Job.PASSED and collected:
         return _("It waits to be fetched. Say so when the maker has it.")
     if job is Job.ASSIGNED and run is not None:
@@ -237,14 +236,15 @@ def known(run: "RunRow") -> list[str]:
     if run.never_started:
         found.append(_("The agent's own record proves that the printer was never told to start."))
     elif run.permitted_at:
-        found.append(_("It got the right to start %(at)s.", at=words.moment(run.permitted_at)))
+        found.append(words.told(_("It got the right to start on %(at)s."), at=run.permitted_at))
     if run.started_at:
-        found.append(_("The printer was seen printing it %(at)s.", at=words.moment(run.started_at)))
+        seen = _("The printer was seen printing it on %(at)s.")
+        found.append(words.told(seen, at=run.started_at))
     if run.progress_ppm:
         share = words.per_cent(run.progress_ppm)
         found.append(_("At the last word %(share)s of the file were sent to it.", share=share))
     if run.ended_at and run.state is not Run.UNKNOWN:
-        found.append(_("The try ended %(at)s.", at=words.moment(run.ended_at)))
+        found.append(words.told(_("The try ended on %(at)s."), at=run.ended_at))
     if run.cause:
         found.append(_("Said of it: %(cause)s", cause=run.cause))
     return found
@@ -274,12 +274,3 @@ def blame(run: "RunRow") -> str:
     return (
         _("At fault: the job.") if run.job_at_fault else _("Neither printer nor job is at fault.")
     )
-
-
-def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:
-    """What is known of the agent beside a printer."""
-    if at is None:
-        return _("no agent has spoken yet")
-    if (now - at).total_seconds() > unseen_s:
-        return _("silent since %(moment)s", moment=words.moment(at))
-    return _("spoke %(ago)s", ago=words.ago(at, now))

@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 356, 10, 160
 
 MOST_SERIES = 2
 MOST_STEPS = 4
-MOST_LABELS = 5
+MOST_LABELS = 4
 
 
 @dataclass(frozen=True, slots=True)

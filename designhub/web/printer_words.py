@@ -91,7 +91,7 @@ def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:
     if at is None:
         return _("Its agent never reported.")
     if (now - at).total_seconds() > unseen_s:
-        return _("Its agent is silent since %(moment)s.", moment=words.moment(at))
+        return words.told(_("Its agent is silent since %(at)s."), at=at)
     return _("Its agent reported %(ago)s.", ago=words.ago(at, now))
 
 

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "/static/built/<name>",
     "/static/words/<code>.json",
     "/jobs/<uuid:job_id>/runs/<uuid:run_id>/provenance.json",  # test_provenance
+    "/jobs/<uuid:job_id>/runs/<uuid:run_id>/photo.jpg",  # test_photos
     "/workshops/<slug>/connect/<uuid:enrolment_id>",  # test_stories
 }
 """Not pages that an address alone opens; each has a test of its own."""
@@ -45,6 +46,19 @@ class Walk:
     who: str
     faults: list[str] = field(default_factory=list)
 
+    def glance(self, path: str, name: str) -> None:
+        """Look at one page on a small phone only: is anything cut off?"""
+        answer = self.tab.page.request.get(self.tab.base + path)
+        if not answer.text().startswith("<!doctype html>"):
+            return
+        self.tab.open(path)
+        self.tab.picture(name)
+        self.tab.page.set_viewport_size({"width": 360, "height": 740})
+        if wide := self.tab.too_wide():
+            self.faults.append(f"{path} is {wide} px wider than a phone of 360 px")
+        self.faults += [f"{path} cuts off: {words}" for words in self.tab.cut_off()]
+        self.tab.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+
     def visit(self, path: str, name: str, *, status: int = 200) -> None:
         """Look at one page four ways; a file is only fetched."""
         answer = self.tab.page.request.get(self.tab.base + path)
@@ -63,6 +77,7 @@ class Walk:
         self.tab.page.set_viewport_size({"width": 360, "height": 740})
         if wide := self.tab.too_wide():
             self.faults.append(f"{path} is {wide} px wider than a phone of 360 px")
+        self.faults += [f"{path} cuts off: {words}" for words in self.tab.cut_off()]
 
 
 @pytest.fixture(scope="module")
@@ -174,4 +189,36 @@ def test_every_page(here: World, app: Flask, chromium: Browser) -> None:
                     walks[who].faults.append(f"{rule}: {opened_faults}")
                     opened_faults.clear()
         faults = [fault for walk in walks.values() for fault in walk.faults]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_page_in_german_fits_a_phone(here: World, app: Flask, chromium: Browser) -> None:
+    """Its words are longer."""
+    with ExitStack() as open_tabs:
+        walks: dict[str, Walk] = {}
+        for who, paths in addresses(here, app).values():
+            if who not in walks:
+                opened = tab(chromium, here.running.url, size=PHONE, language="de-DE")
+                walks[who] = Walk(open_tabs.enter_context(opened), who)
+                if who != "visitor":
+                    walks[who].tab.sign_in(who, PASSWORD)
+            for path in paths:
+                walks[who].glance(path, f"german-{named(path, here)}")
+        faults = [fault for walk in walks.values() for fault in walk.faults]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_refusal(here: World, chromium: Browser) -> None:
+    """What stands there when a page may not be seen, or is not there."""
+    with (
+        tab(chromium, here.running.url) as visitor,
+        tab(chromium, here.running.url) as other,
+    ):
+        other.sign_in("max", PASSWORD)
+        walks = Walk(visitor, "visitor"), Walk(other, "max")
+        walks[0].visit("/nobody/nothing", "refused-404", status=404)
+        walks[1].visit(f"/printers/{here.printer}/bed-clear", "refused-405", status=405)
+        walks[1].visit(f"/workshops/{WORKSHOP}/edit", "refused-403", status=403)
+        walks[1].visit("/me/invitations", "refused-operator", status=403)
+        faults = [fault for walk in walks for fault in walk.faults]
     assert not faults, "\n".join(faults)

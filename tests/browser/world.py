@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from basis import clock
+from basis import clock, pictures
 from basis.settings import Settings
 from designhub.hub import Hub, open_hub
 from designhub.models import AccountRow
@@ -16,11 +16,12 @@ from designs.models import DesignRow, PartRow, VersionRow
 from designs.queries import PrintablePart, printable_part
 from printers.models import PrinterRow, WorkshopRow
 from printers.protocol import ReportEvent
-from router import jobs, slicing
+from router import ejecting, jobs, photos, provenance, slicing
 from router.models import JobRow
 from router.quoting import Wanted
 from tests.support import builders
 from tests.support.builders import Shop
+from tests.support.cameras import picture
 from tests.support.hub_process import Person, RunningHub, hub_process
 from tests.support.hubs import HASH
 
@@ -88,6 +89,8 @@ def _filled(running: RunningHub, hub: Hub) -> World:
         shop = _beside(hub, shop)
         [made[state]] = builders.ordered(hub.database, shop, now=clock.now())
         _until(hub, shop, made[state], state)
+    with hub.database.writing() as session:
+        ejecting.declare(session, printer_id=shop.printer, by=shop.owner, now=clock.now())
     [made["cancelled"], made["ready"]] = builders.ordered(
         hub.database, _beside(hub, shop), now=clock.now(), copies=2
     )
@@ -185,6 +188,8 @@ def _until(hub: Hub, shop: Shop, job: UUID, state: str) -> None:
     with hub.database.writing() as session:
         run = builders.take(session, shop, now=now)
         assert run is not None
+        row = session.get_one(JobRow, job)
+        provenance.signed(session, run, row, hub="http://hub.test", sign=hub.keys.sign)
         builders.permit(session, shop, run, now=now)
         builders.report(session, shop, run, ReportEvent.STARTED, now=now)
         builders.beat(session, shop, run, now=now, progress_ppm=420_000, seconds_left=1_500)
@@ -195,5 +200,12 @@ def _until(hub: Hub, shop: Shop, job: UUID, state: str) -> None:
                 builders.report(session, shop, run, ReportEvent.FAILED, now=now)
             case "look" | "done":
                 builders.report(session, shop, run, ReportEvent.FINISHED, now=now)
+                photos.keep(
+                    session,
+                    run_id=run.id,
+                    agent_id=shop.agent,
+                    sha256=hub.blobs.put([picture()], most_bytes=pictures.KEPT_BYTES).sha256,
+                    now=now,
+                )
         if state == "done":
             jobs.passed(session, job_id=job, by=shop.owner, now=now)

@@ -314,7 +314,7 @@ def test_a_job_is_followed_judged_and_handed_over(hub: OpenHub, shop: Shop) -> N
     assert "waits to be handed over" in maker.get(f"/jobs/{job}").text
     assert maker.form(f"/jobs/{job}/received").status_code == 303
     page = maker.get(f"/jobs/{job}").text
-    assert "Done: the maker has it." in page and "(the workshop)" in page and "(you)" in page
+    assert "Done: it is made and good." in page and "(the workshop)" in page and "(you)" in page
     assert "(the agent)" in page
     assert "The maker has it</button>" not in page
     book = hub.client().get("/book").text

@@ -113,8 +113,10 @@ def test_moments() -> None:
     assert words.moment(NOW) == "2026-03-01 12:00 UTC"
     assert words.ago(NOW, NOW) == "just now"
     assert said(words.ago(NOW, NOW + timedelta(minutes=5))) == "5 min ago"
-    assert "silent" in job_words.seen(NOW, now=NOW + timedelta(hours=1), unseen_s=180)
-    assert "no agent" in job_words.seen(None, now=NOW, unseen_s=180)
+    assert words.when(None) == "never"
+    shown = '<time datetime="2026-03-01T12:00:00+00:00">2026-03-01 12:00 UTC</time>'
+    assert words.when(NOW) == shown
+    assert words.told("<%(at)s>", at=NOW) == f"&lt;{shown}&gt;"
 
 
 @pytest.mark.parametrize(

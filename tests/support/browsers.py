@@ -89,6 +89,16 @@ class Tab:
             )
         )
 
+    def cut_off(self) -> list[str]:
+        """The words of buttons and badges that do not show all of themselves."""
+        found: list[str] = self.page.evaluate(
+            """[...document.querySelectorAll("main :is(button, .button, .badge, .tabs, summary)")]
+            .filter(each => !each.hasAttribute("aria-hidden"))
+            .filter(each => each.clientWidth > 1 && each.scrollWidth > each.clientWidth + 1)
+            .map(each => each.innerText)"""
+        )
+        return found
+
     def barriers(self) -> list[str]:
         """What keeps people out, by axe-core: serious and critical only."""
         found = Axe().run(self.page).response["violations"]
