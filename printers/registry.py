@@ -127,8 +127,7 @@ def change_workshop(
     row.quiet = None if quiet is None else quiet.to_json()
     row.address = _address(address)
     session.flush()
-    for printer in row.printers:
-        touched(session, printer.id)
+    touched(session, *(printer.id for printer in row.printers))
 
 
 def set_quiet(session: Session, row: WorkshopRow, quiet: Quiet | None) -> None:
@@ -136,8 +135,7 @@ def set_quiet(session: Session, row: WorkshopRow, quiet: Quiet | None) -> None:
     (`printers.upkeep.set_quiet`)."""
     row.quiet = None if quiet is None else quiet.to_json()
     session.flush()
-    for printer in row.printers:
-        touched(session, printer.id)
+    touched(session, *(printer.id for printer in row.printers))
 
 
 def close_workshop(session: Session, row: WorkshopRow, *, now: datetime) -> None:
@@ -145,7 +143,7 @@ def close_workshop(session: Session, row: WorkshopRow, *, now: datetime) -> None
     and its exact address is forgotten. The rest stays, for orders and the book name it."""
     for printer in row.printers:
         printer.duty, printer.accepting = Duty.PAUSED, False
-        touched(session, printer.id)
+    touched(session, *(printer.id for printer in row.printers))
     row.address = None
     _forget_keys(session, [printer.id for printer in row.printers])
     session.execute(
@@ -345,7 +343,9 @@ def enrol_agent(
     )
     session.add(row)
     session.flush()
-    for printer_id in printers:
+    chosen = list(printers)
+    _locked(session, chosen)
+    for printer_id in chosen:
         changed = session.execute(
             update(PrinterRow)
             .where(
@@ -442,6 +442,8 @@ def revoke_agent(
     )
     if changed.scalar() is None:
         raise NotFound("the workshop has no such agent, or it was revoked before")
+    spoken_for = select(PrinterRow.id).where(PrinterRow.agent_id == agent_id)
+    _locked(session, session.scalars(spoken_for))
     freed = session.scalars(
         update(PrinterRow)
         .where(PrinterRow.agent_id == agent_id)
@@ -483,11 +485,21 @@ def idle(session: Session, *, printer_id: UUID, now: datetime) -> None:
     session.execute(update(PrinterRow).where(PrinterRow.id == printer_id).values(idle_since=now))
 
 
-def touched(session: Session, printer_id: UUID) -> None:
-    """Something that is kept in memory of a printer changed: by routing, or for idle agents."""
+def touched(session: Session, *printer_ids: UUID) -> None:
+    """Something that is kept in memory of printers changed: by routing, or for idle agents."""
+    _locked(session, printer_ids)
     session.execute(
-        update(PrinterRow).where(PrinterRow.id == printer_id).values(change=_next_change(session))
+        update(PrinterRow)
+        .where(PrinterRow.id.in_(printer_ids))
+        .values(change=_next_change(session))
     )
+
+
+def _locked(session: Session, printer_ids: Iterable[UUID]) -> None:
+    """Have these printers before the number of changes, and in one order: whoever holds the number
+    waits for nobody, so no two can wait for each other."""
+    of_these = select(PrinterRow.id).where(PrinterRow.id.in_(list(printer_ids)))
+    session.execute(of_these.order_by(PrinterRow.id).with_for_update())
 
 
 def _next_change(session: Session) -> int:
