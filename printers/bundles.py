@@ -154,5 +154,5 @@ def bundles(folder: Path) -> Mapping[str, Bundle]:
 
 def shown_name(bundle: Bundle, preset: Preset) -> str:
     """Machine and profile in a line for people, each said once."""
-    model = bundle.model_name(preset)
+    model = bundle.model_name(preset).replace("&&", "&")  # doubled there for menus of PrusaSlicer
     return preset.name if model in preset.name else f"{model} ({preset.name})"

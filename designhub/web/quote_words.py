@@ -44,7 +44,7 @@ SAID: Mapping[str, Lazy] = {
 TERMS: Mapping[str, Lazy] = {
     "co2e": lazy("CO₂e"),
     "price": lazy("Price"),
-    "lateness": lazy("Waiting"),
+    "lateness": lazy("Waiting time"),
     "risk": lazy("Risk of failing"),
     "fairness": lazy("Idle workshop"),
 }
@@ -223,7 +223,7 @@ def term(name: str, value: int, unit: str, *, currency: str) -> str:
 
 def points(cost: int) -> str:
     """A cost of the ranking in whole units; it ranks and is never charged."""
-    return f"{cost / MILLION:,.1f}".replace("-", "−")
+    return words.tenths(cost / MILLION)
 
 
 def bars(row: "QuoteRow", inputs: Inputs) -> list[Bar]:

@@ -158,6 +158,11 @@ def number(figure: float, digits: int = 0) -> str:
     return _short(figure, digits)
 
 
+def tenths(figure: float) -> str:
+    """A figure of a column, always with one digit behind the point: `626.0`, `−0.5`."""
+    return _signs(f"{figure:,.1f}").replace("-", "−")
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 body`, `3 bodies`, `1,234 triangles`."""
     return f"{_short(number, 0)}{NO_BREAK}{one if number == 1 else many or one + 's'}"
