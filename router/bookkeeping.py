@@ -137,7 +137,7 @@ def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:
         run_key=run_key(run),
         workshop_id=deal.workshop_id,
         good_mg=job.mass_mg or deal.item.mass_mg,
-        reason=_blame(run),
+        reason=blame(run),
         by=_book_name(by),
         at=now,
     )
@@ -239,7 +239,7 @@ def _book_name(actor: str) -> str:
     return actor.replace("account:", "member:")
 
 
-def _blame(run: RunRow) -> str:
+def blame(run: RunRow) -> str:
     """Why a part was rejected, in fixed words: the book is public for good, and what a person
     typed may name somebody. Their own words stay with the job."""
     at_fault = [

@@ -18,6 +18,15 @@ KINDS: Mapping[str, Lazy] = {
 }
 """What the journal can be narrowed to."""
 
+REASONS: Mapping[str, Lazy] = {
+    "cancelled": lazy("cancelled"),
+    "rejected; at fault: the job": lazy("the job is at fault"),
+    "rejected; at fault: the printer": lazy("the printer is at fault"),
+    "rejected; at fault: the job and the printer": lazy("the job and the printer are at fault"),
+    "rejected; at fault: nobody": lazy("nobody is at fault"),
+}
+"""The fixed words of the book (`router.bookkeeping`), as a page says them."""
+
 OUTCOMES: Mapping[str, Lazy] = {
     "printed": lazy("a part"),
     "rejected": lazy("rejected: waste"),
@@ -165,7 +174,8 @@ def _weighed(body: Mapping[str, Any]) -> str:
 def _because(said: str, body: Mapping[str, Any]) -> str:
     if not body.get("reason"):
         return said
-    return _("%(what)s: %(reason)s", what=said, reason=body["reason"])
+    reason = body["reason"]
+    return _("%(what)s: %(reason)s", what=said, reason=REASONS.get(reason, reason))
 
 
 def _money(part: Mapping[str, str]) -> str:

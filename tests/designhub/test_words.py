@@ -1,6 +1,7 @@
 """Quantities, states and entries in words."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -9,8 +10,10 @@ from commons import facts
 from commons.facts import Fact
 from commons.store import Entry
 from designhub.web import book_words, job_words, quote_words, words
+from router.bookkeeping import blame
 from router.history import ENDED_JOBS
 from router.matching import Axis, Fixer, Reason
+from router.models import RunRow
 from router.quote import Preset
 from router.states import JOB_TRANSITIONS, OPEN, RUN_TRANSITIONS, Job, Run
 
@@ -144,6 +147,11 @@ def test_every_state_happening_and_reason_has_words() -> None:
     events = {f"job.{event}" for _, event in JOB_TRANSITIONS}
     events |= {f"run.{event}" for _, event in RUN_TRANSITIONS}
     assert events <= set(job_words.HAPPENINGS)
+    blamed = {
+        blame(RunRow(job_at_fault=job, printer_at_fault=printer))
+        for job, printer in product((False, True), repeat=2)
+    }
+    assert blamed | {"cancelled"} == set(book_words.REASONS)
 
 
 def test_a_happening_without_words_is_shown_as_it_is() -> None:
