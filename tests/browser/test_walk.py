@@ -18,6 +18,8 @@ from tests.support.statements import counted
 
 MOST_STATEMENTS = 12
 DESIGN = "ada/hinge-box"
+PAGE = {"Accept": "text/html"}
+"""Who asks so is refused with a page, as a browser is."""
 ELSEWHERE = {
     "/language/<code>",
     "/confirm",
@@ -48,7 +50,7 @@ class Walk:
 
     def glance(self, path: str, name: str) -> None:
         """Look at one page on a small phone only: is anything cut off?"""
-        answer = self.tab.page.request.get(self.tab.base + path)
+        answer = self.tab.page.request.get(self.tab.base + path, headers=PAGE)
         if not answer.text().startswith("<!doctype html>"):
             return
         self.tab.open(path)
@@ -61,7 +63,7 @@ class Walk:
 
     def visit(self, path: str, name: str, *, status: int = 200) -> None:
         """Look at one page four ways; a file is only fetched."""
-        answer = self.tab.page.request.get(self.tab.base + path)
+        answer = self.tab.page.request.get(self.tab.base + path, headers=PAGE)
         if answer.status != status:
             self.faults.append(f"{path} for {self.who}: {answer.status}")
             return
