@@ -70,6 +70,7 @@ def test_somebody_opens_a_workshop_adds_a_printer_and_finds_it(hub: OpenHub) -> 
     assert 'href="/workshops/new"' in empty and "You run no printer here yet" in empty
     made = ada.form("/workshops/new", OPENED)
     assert made.location == "/workshops/atelier/printers/new", made.text
+    assert "<option selected>marlin</option>" in ada.get(made.location).text  # most machines
     machine = ada.get(f"{made.location}?common=mk3s").text
     check_shape(machine, "new printer")
     added = ada.form(made.location, filled(machine) | {"name": "prusa"})
