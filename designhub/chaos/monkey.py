@@ -152,7 +152,7 @@ class Monkey:
                 clock = world.clocks[who]
                 clock.turn(moment.amount)
                 world.desk.say(clock=who, hours=moment.amount)
-                return f"by {moment.amount:+.1f} h" if clock.library is not None else None
+                return f"by {moment.amount:+.1f} h" if clock.faketime is not None else None
             case Act.FILL_DISK:
                 return self._fill(moment)
             case Act.PRINT_FOREIGN:

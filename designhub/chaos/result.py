@@ -125,7 +125,7 @@ def _cause(why: str) -> str:
 
 
 def _possible(world: World) -> dict[str, str]:
-    clock = world.clocks["hub"].library
+    clock = world.clocks["hub"].faketime
     disk = world.disks["hub"].small
     return {
         "clocks": "turned" if clock else "not turned: libfaketime is missing (Debian: faketime)",

@@ -22,7 +22,7 @@ class Clock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.library = next((each for each in FAKETIME if each.is_file()), None)
+        self.faketime = next((each for each in FAKETIME if each.is_file()), None)
         self.turn(0)
 
     def turn(self, hours: float) -> None:
@@ -34,10 +34,10 @@ class Clock:
     @property
     def environment(self) -> dict[str, str]:
         """Variables for a process that lives by this clock; none where the library is missing."""
-        if self.library is None:
+        if self.faketime is None:
             return {}
         return {
-            "LD_PRELOAD": str(self.library),
+            "LD_PRELOAD": str(self.faketime),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",  # not at every look at the clock
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

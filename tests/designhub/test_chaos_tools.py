@@ -165,7 +165,7 @@ def test_only_what_was_started_here_is_killed(tmp_path: Path) -> None:
 
 def test_a_clock_can_be_turned_while_a_program_runs(tmp_path: Path) -> None:
     clock = Clock(tmp_path / "clock")
-    assert clock.library is not None, "install Debian's faketime"
+    assert clock.faketime is not None, "install Debian's faketime"
     script = "import time, threading; wait = threading.Event().wait\n"
     script += "while not wait(0.2): print(time.time(), flush=True)"
     with subprocess.Popen(
