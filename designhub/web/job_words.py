@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from designhub.language import Lazy, _, lazy
 from designhub.web import words
+from designhub.web.moments import told
 from router.states import LIVE, Job, Run
 
 if TYPE_CHECKING:  # commands speak through this module too, without a database
@@ -236,15 +237,15 @@ def known(run: "RunRow") -> list[str]:
     if run.never_started:
         found.append(_("The agent's own record proves that the printer was never told to start."))
     elif run.permitted_at:
-        found.append(words.told(_("It got the right to start on %(at)s."), at=run.permitted_at))
+        found.append(told(_("It got the right to start on %(at)s."), at=run.permitted_at))
     if run.started_at:
         seen = _("The printer was seen printing it on %(at)s.")
-        found.append(words.told(seen, at=run.started_at))
+        found.append(told(seen, at=run.started_at))
     if run.progress_ppm:
         share = words.per_cent(run.progress_ppm)
         found.append(_("At the last word %(share)s of the file were sent to it.", share=share))
     if run.ended_at and run.state is not Run.UNKNOWN:
-        found.append(words.told(_("The try ended on %(at)s."), at=run.ended_at))
+        found.append(told(_("The try ended on %(at)s."), at=run.ended_at))
     if run.cause:
         found.append(_("Said of it: %(cause)s", cause=run.cause))
     return found

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from designhub.language import Lazy, _, lazy, ngettext
 from designhub.web import words
+from designhub.web.moments import told
 from printers.models import PrinterRow, Trial
 from printers.offer import Carriage, Duty, Mode, Prices
 from printers.quiet import Quiet
@@ -91,7 +92,7 @@ def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:
     if at is None:
         return _("Its agent never reported.")
     if (now - at).total_seconds() > unseen_s:
-        return words.told(_("Its agent is silent since %(at)s."), at=at)
+        return told(_("Its agent is silent since %(at)s."), at=at)
     return _("Its agent reported %(ago)s.", ago=words.ago(at, now))
 
 

@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from markupsafe import Markup, escape
-
 from basis.errors import Invalid
 from designhub.language import _, lazy, ngettext, spoken
 
@@ -172,19 +170,6 @@ def moment(at: datetime | None) -> str:
     """`2026-03-01 18:00 UTC`, the same in every language, or `never`. A page says it by `ui.when`,
     which a browser turns into the reader's own zone."""
     return _("never") if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def when(at: datetime | None) -> Markup:
-    """A moment as pages say it: a browser turns it into the reader's own zone."""
-    text = escape(moment(at))
-    if at is None:
-        return text
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
-
-
-def told(message: str, *, at: datetime) -> Markup:
-    """A message for a page, its `%(at)s` filled in with a moment."""
-    return escape(message) % {"at": when(at)}
 
 
 def day(at: date) -> str:

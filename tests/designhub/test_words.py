@@ -9,7 +9,7 @@ from basis.errors import Invalid
 from commons import facts
 from commons.facts import Fact
 from commons.store import Entry
-from designhub.web import book_words, job_words, quote_words, words
+from designhub.web import book_words, job_words, moments, quote_words, words
 from router.bookkeeping import blame
 from router.history import ENDED_JOBS
 from router.matching import Axis, Fixer, Reason
@@ -116,10 +116,10 @@ def test_moments() -> None:
     assert words.moment(NOW) == "2026-03-01 12:00 UTC"
     assert words.ago(NOW, NOW) == "just now"
     assert said(words.ago(NOW, NOW + timedelta(minutes=5))) == "5 min ago"
-    assert words.when(None) == "never"
+    assert moments.when(None) == "never"
     shown = '<time datetime="2026-03-01T12:00:00+00:00">2026-03-01 12:00 UTC</time>'
-    assert words.when(NOW) == shown
-    assert words.told("<%(at)s>", at=NOW) == f"&lt;{shown}&gt;"
+    assert moments.when(NOW) == shown
+    assert moments.told("<%(at)s>", at=NOW) == f"&lt;{shown}&gt;"
 
 
 @pytest.mark.parametrize(
