@@ -216,7 +216,7 @@ def _promises(connection: Connection, fact: Fact, legs: Legs) -> tuple[str, Rese
     passed = store.known(connection, f"{end.reservation}/{end.job}/passed")
     claim = None if passed is None else verify.owed(verify.legs_of(json.loads(passed["body"])))
     verify.check_end(fact.kind, end, legs, reserved=reserved, claim=claim)
-    return end.reservation, reserved.after(fact.kind, end.amount)
+    return end.reservation, reserved.after(end)
 
 
 def _check_floors(connection: Connection, legs: Legs) -> None:

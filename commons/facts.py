@@ -85,7 +85,8 @@ def order_reserved(
     """The price of an order, set aside from what its maker may spend; one entry per order.
 
     lines : label and amount in the minor unit of `currency`, as the quote showed them.
-    jobs  : how many jobs share the price; each ends its share once, received or voided.
+    jobs  : how many copies share the price; each ends its share once, received or voided, and a
+            job of several copies on one plate ends theirs together.
     """
     if jobs < 1 or any(amount < 0 for _, amount in lines):
         raise Invalid(f"{order_id}: an order has at least one job and no line below zero")
@@ -116,11 +117,13 @@ def part_passed(
     currency: str,
     by: Id,
     at: datetime,
+    pieces: int = 1,
 ) -> Fact:
     """A person looked at the part and took it: from here on its price is owed.
 
-    shares : (account, amount in minor units, why), as `settlement.shares` computes them for this
-             copy. They wait on `owed:<account>` until the part is received.
+    shares : (account, amount in minor units, why), as `settlement.shares` computes them for what
+             passed. They wait on `owed:<account>` until it is received.
+    pieces : how many copies passed of those on the plate; the others are `rejected`.
     """
     order, job = named("order", order_id), named("job", job_id)
     about = _about_run(run_key) | {
@@ -132,8 +135,8 @@ def part_passed(
     if about["job"] != job:
         raise Invalid(f"the run {run_key} is not a run of {job}")
     events = [
-        event("accept", 1, "piece", of=_part(job), inputOf=run_key),
-        event("modify", 1, "piece", of=_part(job), outputOf=run_key, state="passed"),
+        event("accept", pieces, "piece", of=_part(job), inputOf=run_key),
+        event("modify", pieces, "piece", of=_part(job), outputOf=run_key, state="passed"),
         *_claims(order, shares, currency),
     ]
     body = {"about": about, "claim": job, "events": events}
@@ -152,11 +155,12 @@ def part_received(
     distance_m: int,
     by: Id,
     at: datetime,
+    pieces: int = 1,
 ) -> Fact:
     """The maker has the part: its share of the reservation is paid, in the same entry.
 
-    shares     : exactly those of `part_passed`.
-    mass_mg    : exactly the `good_mg` of the run that made the part.
+    shares     : exactly those of `part_passed`; and so is `pieces`.
+    mass_mg    : exactly the `good_mg` of the run that made the part, less what was rejected of it.
     distance_m : how far it was carried; 0 when it was not.
     """
     order, job, maker = named("order", order_id), named("job", job_id), named("member", maker_id)
@@ -165,11 +169,17 @@ def part_received(
     carried = ceil_div(mass_mg * distance_m, 1_000_000)  # mg·m to kg·m
     passes = {"provider": workshop, "receiver": maker}
     events = [
-        event("pickup", 1, "piece", of=_part(job)) | passes,
-        event("dropoff", 1, "piece", of=_part(job)) | passes,
+        event("pickup", pieces, "piece", of=_part(job)) | passes,
+        event("dropoff", pieces, "piece", of=_part(job)) | passes,
         *([event("deliverService", carried, "kg.m") | passes] if carried else []),
         event(
-            "transfer", 1, "piece", of=_part(job), to=f"goods:{maker}", mass_mg=mass_mg, **passes
+            "transfer",
+            pieces,
+            "piece",
+            of=_part(job),
+            to=f"goods:{maker}",
+            mass_mg=mass_mg,
+            **passes,
         ),
         *(
             event("transfer", amount, unit, of=f"owed:{_checked(account)}", to=account)
@@ -187,7 +197,8 @@ def part_received(
             "reservation": order,
             "settles": f"{order}/{job}/passed",
             "unit": unit,
-        },
+        }
+        | _of_several(pieces),
     }
     return Fact(key=f"{order}/{job}/ended", kind="post", at=at, by=_actor(by), body=body)
 
@@ -202,14 +213,17 @@ def job_voided(
     by: Id,
     at: datetime,
     passed_shares: Sequence[tuple[str, int, str]] | None = None,
+    pieces: int = 1,
 ) -> Fact:
     """A job will not be paid (cancelled, unroutable, refused): its share is free again.
 
+    pieces        : how many copies it was to make.
     passed_shares : the shares of `part_passed` when the part had passed, so that nothing stays
                     owed; None when it never passed.
     """
     order, job, unit = named("order", order_id), named("job", job_id), money_unit(currency)
     void = {"amount": str(amount_minor), "job": job, "reservation": order, "unit": unit}
+    void |= _of_several(pieces)
     if passed_shares is not None:
         void["settles"] = f"{order}/{job}/passed"
     back = [
@@ -224,6 +238,13 @@ def job_voided(
         "void": void,
     }
     return Fact(key=f"{order}/{job}/ended", kind="void", at=at, by=_actor(by), body=body)
+
+
+def _of_several(pieces: int) -> dict[str, str]:
+    """How many copies an entry ends; one goes without saying."""
+    if pieces < 1:
+        raise Invalid(f"a job is of at least one copy, not {pieces}")
+    return {} if pieces == 1 else {"jobs": str(pieces)}
 
 
 def _claims(order: str, shares: Sequence[tuple[str, int, str]], currency: str) -> list[Event]:
@@ -263,6 +284,7 @@ def run_ended(
     good_mg: int,
     at: datetime,
     scrap_mg: int | None = None,
+    pieces: int = 1,
 ) -> Fact:
     """What one run took and what came of it, whatever its outcome.
 
@@ -271,6 +293,7 @@ def run_ended(
     lot_id   : the spool the filament came from.
     filament_mg, energy_mwh, machine_s : taken; `…_source` says measured or estimated, and by what.
     good_mg  : what the good part weighs; 0 unless printed.
+    pieces   : how many copies lie on the plate; `good_mg` is of all of them.
     scrap_mg : weighed waste. Without it all that is not the part is waste; with it the rest, above
                or below zero, is kept in sight on `unexplained:printer:P`.
     """
@@ -293,7 +316,14 @@ def run_ended(
     ]
     if outcome == "printed":
         events.append(
-            event("produce", 1, "piece", of=_part(about["job"]), mass_mg=good_mg, outputOf=run_key)
+            event(
+                "produce",
+                pieces,
+                "piece",
+                of=_part(about["job"]),
+                mass_mg=good_mg,
+                outputOf=run_key,
+            )
         )
     if scrap:
         events.append(event("produce", scrap, "mg", of=f"scrap:{workshop}", outputOf=run_key))
@@ -326,18 +356,26 @@ def _unexplained(rest_mg: int, printer: str, run_key: str) -> list[Event]:
 
 
 def rejected(
-    *, run_key: str, workshop_id: Id, good_mg: int, reason: str, by: Id, at: datetime
+    *,
+    run_key: str,
+    workshop_id: Id,
+    good_mg: int,
+    reason: str,
+    by: Id,
+    at: datetime,
+    pieces: int = 1,
 ) -> Fact:
     """A person failed a part that the printer called finished: it becomes scrap, explicitly.
 
-    good_mg : exactly what `run_ended` said the part weighs.
+    good_mg : exactly what `run_ended` said the part weighs; of some of a plate, their share of it.
+    pieces  : how many copies were failed of those on the plate.
     """
     about, workshop = _about_run(run_key), named("workshop", workshop_id)
     part, steps = _part(about["job"]), {"inputOf": run_key}
     events = [
-        event("accept", 1, "piece", of=part) | steps,
-        event("modify", 1, "piece", of=part, outputOf=run_key, state="failed"),
-        event("consume", 1, "piece", of=part, mass_mg=good_mg) | steps,
+        event("accept", pieces, "piece", of=part) | steps,
+        event("modify", pieces, "piece", of=part, outputOf=run_key, state="failed"),
+        event("consume", pieces, "piece", of=part, mass_mg=good_mg) | steps,
     ]
     if good_mg:
         events.append(event("produce", good_mg, "mg", of=f"scrap:{workshop}", outputOf=run_key))

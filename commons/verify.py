@@ -278,7 +278,9 @@ def count(text: object) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """A price set aside for an order; each of its jobs ends its share once, by post or by void."""
+    """A price set aside for an order; each of its jobs ends its share once, by post or by void. A
+    job that makes several copies on one plate ends as many shares at once: `jobs` and `ended` count
+    copies."""
 
     account: str
     unit: str
@@ -300,24 +302,32 @@ class Reservation:
             return "open"
         return "posted" if self.posted else "voided"
 
-    def after(self, kind: str, amount: int) -> "Reservation":
+    def after(self, end: "End") -> "Reservation":
         """The reservation when one more job ended. Raises Wrong when that is too much."""
-        if self.ended >= self.jobs or amount > self.open:
-            raise Wrong(f"a {kind} of {amount} {self.unit}, but only {self.open} is reserved")
-        if kind == "post":
-            return replace(self, posted=self.posted + amount, ended=self.ended + 1)
-        return replace(self, voided=self.voided + amount, ended=self.ended + 1)
+        ended = self.ended + end.jobs
+        if ended > self.jobs:
+            left = self.jobs - self.ended
+            raise Wrong(f"a {end.kind} ends {end.jobs}, but {left} of those reserved are open")
+        if end.amount > self.open:
+            said = f"a {end.kind} of {end.amount} {self.unit}"
+            raise Wrong(f"{said}, but only {self.open} is reserved")
+        if end.kind == "post":
+            return replace(self, posted=self.posted + end.amount, ended=ended)
+        return replace(self, voided=self.voided + end.amount, ended=ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """What a post or a void says: which job of which reservation ends, with which amount."""
 
+    kind: str
     reservation: str
     job: str
     amount: int
     unit: str
     settles: str | None
+    jobs: int
+    """How many copies it ends: those of its plate."""
 
 
 def reservation_of(body: Mapping[str, Any]) -> tuple[str, Reservation]:
@@ -340,14 +350,18 @@ def end_of(kind: str, key: str, body: Mapping[str, Any]) -> End:
     The key of such an entry follows from order and job, so that a job ends once because a key is
     used once. Raises Wrong.
     """
-    said = _section(body, kind, {"amount", "job", "reservation", "unit"}, {"settles"})
+    said = _section(body, kind, {"amount", "job", "reservation", "unit"}, {"jobs", "settles"})
     end = End(
+        kind=kind,
         reservation=name(said["reservation"]),
         job=name(said["job"]),
         amount=count(said["amount"]),
         unit=str(said["unit"]),
         settles=said.get("settles"),
+        jobs=count(said.get("jobs", "1")),
     )
+    if end.jobs == 0:
+        raise Wrong(f"a {kind} that ends nothing")
     stem = f"{end.reservation}/{end.job}"
     if key != f"{stem}/ended" or end.settles not in (None, f"{stem}/passed"):
         raise Wrong(f"the {kind} of {stem} has a key, or settles one, of another job")
@@ -496,7 +510,7 @@ class Book:
                 raise Wrong(f"{end.reservation} has no reservation")
             claim = self.claims.pop(f"{end.reservation}/{end.job}/passed", None)
             check_end(kind, end, legs, reserved=reserved, claim=claim)
-            self.reservations[end.reservation] = reserved.after(kind, end.amount)
+            self.reservations[end.reservation] = reserved.after(end)
 
 
 def _parsed(line: bytes) -> tuple[dict[str, Any], str]:

@@ -4,7 +4,7 @@ Pure. Everything here is public already, entry by entry; nothing else is asked, 
 or a person shows as the id that the book has for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -111,7 +111,7 @@ def story(entries: Sequence[Entry]) -> Story:
         paid=sum(int(each.body["post"]["amount"]) for each in ends if each.kind == "post"),
         freed=sum(int(each.body["void"]["amount"]) for each in ends if each.kind == "void"),
         copies=int(reserve.get("jobs", 0)),
-        ended=len(ends),
+        ended=sum(int(_ending(each).get("jobs", "1")) for each in ends),
         carriage_kg_m=sum(_sum(each, "carriage:", "kg.m", received=True) for each in ends),
     )
 
@@ -142,11 +142,7 @@ def _tries(entries: Sequence[Entry]) -> tuple[Try, ...]:
 
 
 def _claims(entries: Sequence[Entry], ends: Sequence[Entry]) -> list[Claim]:
-    settled = {
-        said["settles"]: each
-        for each in ends
-        if "settles" in (said := each.body.get("post") or each.body["void"])
-    }
+    settled = {said["settles"]: each for each in ends if "settles" in (said := _ending(each))}
     found = []
     for each in entries:
         if "claim" not in each.body:
@@ -166,6 +162,12 @@ def _claims(entries: Sequence[Entry], ends: Sequence[Entry]) -> list[Claim]:
             if leg.account.startswith("owed:")
         ]
     return found
+
+
+def _ending(entry: Entry) -> Mapping[str, str]:
+    """What an entry says that ends a job: paid or not."""
+    said: Mapping[str, str] = entry.body.get("post") or entry.body["void"]
+    return said
 
 
 def _sum(entry: Entry, account: str, unit: str, *, received: bool = False) -> int:

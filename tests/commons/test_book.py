@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from basis.db import Database
 from basis.errors import Invalid
-from commons import audit, queries
+from commons import audit, queries, settlement
 from commons.book import (
     Contradiction,
     Fact,
@@ -31,6 +31,7 @@ from commons.book import (
     work_logged,
 )
 from commons.facts import event
+from commons.verify import verify
 from tests.commons.worlds import (
     COMMIT,
     NOW,
@@ -102,6 +103,51 @@ def test_between_passing_and_receiving_the_price_is_owed_not_paid(database: Data
     assert ("member:9", "EUR-cent") not in have
     with database.reading() as session:
         assert queries.available(session, "member:9", "EUR-cent") == -771
+
+
+def test_copies_of_a_plate_end_together_and_those_that_failed_by_another_job(
+    database: Database,
+) -> None:
+    """Four copies on one plate: one is bad, and a second job makes it again."""
+    three = tuple(
+        settlement.Share(which, sum(shares(n, jobs=4)[at].amount_minor for n in range(3)), why)
+        for at, (which, _amount, why) in enumerate(shares(0, jobs=4))
+    )
+    say(
+        database,
+        ordered(jobs=4),
+        printed(1, pieces=4),
+        rejected(
+            run_key="printer:3/job:1/run:1",
+            workshop_id=1,
+            good_mg=113_000,
+            reason="rejected",
+            by="member:w",
+            at=NOW,
+            pieces=1,
+        ),
+        passed(1, shares=three, pieces=3),
+        received(1, shares=three, pieces=3, mass_mg=339_000),
+    )
+    with database.reading() as session:
+        reservation = queries.reservation(session, "order:1")
+        assert reservation is not None
+        assert (reservation.state, reservation.ended) == ("open", 3)
+    with pytest.raises(Overdrawn, match="ends 2, but 1 of those reserved"):
+        say(database, voided(2, copy=1, pieces=2))
+    last = shares(3, jobs=4)
+    say(database, printed(2), passed(2, shares=last), received(2, shares=last))
+    have = balances(database)
+    assert have["goods:member:9", "piece"] == 4
+    assert have["goods:member:9", "mg"] == 339_000 + 452_000
+    assert have["scrap:workshop:1", "mg"] == 2 * 78_000 + 113_000
+    assert have.get(("part:job:1", "mg"), 0) == have.get(("part:job:1", "piece"), 0) == 0
+    assert have["member:9", "EUR-cent"] == -771
+    with database.reading() as session:
+        reservation = queries.reservation(session, "order:1")
+        assert reservation is not None
+        assert (reservation.state, reservation.posted, reservation.ended) == ("posted", 771, 4)
+    assert verify(iter(exported(database))).ok
 
 
 def test_saying_it_twice_is_saying_it_once(database: Database) -> None:
