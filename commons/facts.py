@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
@@ -274,9 +275,8 @@ def run_ended(
     design: Id,
     commit: str,
     part: str,
-    lot_id: Id,
+    lots: Sequence[tuple[Id, int]],
     outcome: Outcome,
-    filament_mg: int,
     filament_source: str,
     energy_mwh: int,
     energy_source: str,
@@ -290,8 +290,9 @@ def run_ended(
 
     run_key  : "printer:P/job:J/run:R"; the run that is told twice is recorded once.
     agent_id : who says so, an agent or (as "member:…") a person.
-    lot_id   : the spool the filament came from.
-    filament_mg, energy_mwh, machine_s : taken; `…_source` says measured or estimated, and by what.
+    lots     : the spools the filament came from in the order of their use, and the mg of each; an
+               event for each of them in the one entry.
+    energy_mwh, machine_s : taken; `…_source` says measured or estimated, and by what.
     good_mg  : what the good part weighs; 0 unless printed.
     pieces   : how many copies lie on the plate; `good_mg` is of all of them.
     scrap_mg : weighed waste. Without it all that is not the part is waste; with it the rest, above
@@ -304,12 +305,16 @@ def run_ended(
         raise Invalid(f"the run {run_key} is not a run on {printer}")
     if outcome != "printed" and good_mg:
         raise Invalid(f"{run_key} {outcome}, so it made no good part, not one of {good_mg} mg")
-    if min(filament_mg, energy_mwh, machine_s, good_mg, scrap_mg or 0) < 0:
+    filament_mg = sum(mg for _, mg in lots)
+    if min(energy_mwh, machine_s, good_mg, scrap_mg or 0, *(mg for _, mg in lots)) < 0:
         raise Invalid(f"{run_key}: an amount below zero")
     scrap = max(0, filament_mg - good_mg) if scrap_mg is None else scrap_mg
     taken = {"inputOf": run_key, "provider": workshop}
     events = [
-        *_some("consume", filament_mg, "mg", named("lot", lot_id), taken, filament_source),
+        *chain.from_iterable(
+            _some("consume", mg, "mg", named("lot", lot), taken, filament_source)
+            for lot, mg in lots
+        ),
         *_some("consume", energy_mwh, "mWh", f"energy:{workshop}", taken, energy_source),
         *_some("use", machine_s, "s", printer, taken, None),
         event("cite", 1, "piece", of=version, inputOf=run_key, note=plain(part)),

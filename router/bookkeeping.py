@@ -20,10 +20,13 @@ from printers import queries as printers
 from printers import registry, upkeep
 from printers.capability import Profile
 from printers.models import SpoolRow
-from router import rows
+from router import rows, stretches
 from router.emissions import energy_mwh, factors
 from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.quote import Inputs, job_weights
+
+BY_SHARE = "sliced, by the share of the file that was sent"
+"""Where the mass of a print that broke off comes from, and that of each of several spools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +94,9 @@ def run_took(
     sliced_mg = job.mass_mg or deal.item.mass_mg
     taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
     spool = rows.made_from(session, deal.quote)
-    if taken_mg > spool.left_mg:
-        # The spool held more than anybody thought: the book learns that first.
-        extra = book.lot_weighed(
-            lot_id=spool.id,
-            workshop_id=deal.workshop_id,
-            weighing_id=run.id,
-            difference_mg=taken_mg - spool.left_mg,
-            by="hub",
-            at=now,
-        )
-        book.record(session, extra, now=now)
-    registry.take_filament(session, spool_id=spool.id, mg=taken_mg)
+    lots = stretches.borne(session, run, spool=spool, sliced_mg=sliced_mg, taken_mg=taken_mg)
+    for each, mg in lots:
+        _take(session, run, each, mg=mg, workshop_id=deal.workshop_id, now=now)
     upkeep.worked(session, printer_id=run.printer_id, seconds=seconds)
     job.reserved_mg = 0
     profile = Profile.from_json(printer.profile)
@@ -116,10 +110,9 @@ def run_took(
         design=design.id,
         commit=version.commit,
         part=part.slug,
-        lot_id=spool.id,
+        lots=[(each.id, mg) for each, mg in lots],
         outcome=outcome,
-        filament_mg=taken_mg,
-        filament_source="sliced" if made else "sliced, by the share of the file that was sent",
+        filament_source="sliced" if made and len(lots) == 1 else BY_SHARE,
         energy_mwh=energy_mwh(used, rated_power_w=profile.rated_power_w, duration_s=seconds),
         energy_source=f"estimated from rated power and {time_source}: {source}",
         machine_s=seconds,
@@ -127,6 +120,24 @@ def run_took(
         at=now,
     )
     book.record(session, fact, now=now)
+
+
+def _take(
+    session: Session, run: RunRow, spool: SpoolRow, *, mg: int, workshop_id: UUID, now: datetime
+) -> None:
+    """Take what a run used off a spool. One that held more than anybody thought is weighed by it:
+    the book learns that first."""
+    if mg > spool.left_mg:
+        extra = book.lot_weighed(
+            lot_id=spool.id,
+            workshop_id=workshop_id,
+            weighing_id=run.id,
+            difference_mg=mg - spool.left_mg,
+            by="hub",
+            at=now,
+        )
+        book.record(session, extra, now=now)
+    registry.take_filament(session, spool_id=spool.id, mg=mg)
 
 
 def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:

@@ -1,4 +1,5 @@
-"""What a workshop does to a printer that may have work: take back "clear", change it, remove it.
+"""What a workshop does to a printer that may have work: load it, take back "clear", change it,
+remove it.
 
 Each verb takes an open transaction, locks the printer, and never commits.
 """
@@ -12,8 +13,8 @@ from sqlalchemy.orm import Session
 from basis.errors import NotAllowed
 from printers import registry
 from printers.capability import Profile
-from printers.models import Bed, PrinterRow
-from router import ejecting, rows
+from printers.models import Bed, PrinterRow, SpoolRow
+from router import bookkeeping, ejecting, rows, stretches
 from router.models import JobRow, RunRow
 from router.states import Job
 
@@ -50,6 +51,36 @@ def undo_clear(session: Session, *, printer_id: UUID, by: UUID, now: datetime) -
         raise NotAllowed(f"run {run_id} was given to its agent meanwhile: cancel its job, and look")
     registry.occupied(session, printer_id=printer_id, now=now)
     registry.noted(session, printer_id=printer_id, by=by, what="bed.undone", now=now)
+
+
+def load(
+    session: Session,
+    *,
+    printer_id: UUID,
+    material: str,
+    colour: str,
+    left_mg: int,
+    price_per_kg_minor: int,
+    slot: int,
+    by: UUID,
+    now: datetime,
+) -> SpoolRow:
+    """A person put a spool into a printer: it enters the book, and a print under way from that
+    slot is made from it from here on. Raises Invalid for what no spool can be."""
+    printer = rows.locked_printer(session, printer_id)
+    spool = registry.load(
+        session,
+        printer_id=printer_id,
+        material=material,
+        colour=colour,
+        left_mg=left_mg,
+        price_per_kg_minor=price_per_kg_minor,
+        slot=slot,
+        now=now,
+    )
+    stretches.changed(session, spool, by=by, now=now)
+    bookkeeping.lot_added(session, spool, workshop_id=printer.workshop_id, by=by, now=now)
+    return spool
 
 
 def change(

@@ -94,12 +94,19 @@ def job_event(
 
 
 def noted(
-    session: Session, run: RunRow, what: str, *, actor: str, now: datetime, note: str = ""
+    session: Session,
+    run: RunRow,
+    what: str,
+    *,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    once: bool = True,
 ) -> None:
     """Something worth knowing that changes no state, such as a message that came too late. Once
-    for each run: who repeats it adds nothing."""
+    for each run unless told otherwise: who repeats it adds nothing."""
     known = select(HappeningRow.id).where(HappeningRow.run_id == run.id, HappeningRow.what == what)
-    if session.scalar(known.limit(1)) is not None:
+    if once and session.scalar(known.limit(1)) is not None:
         return
     session.add(
         HappeningRow(

@@ -23,7 +23,7 @@ from printers import registry
 from printers.models import Bed, PrinterRow
 from printers.offer import STARTS
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, WaitsFor, Word
-from router import ejecting, endings, rows
+from router import ejecting, endings, rows, stretches
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
@@ -154,6 +154,7 @@ def permit(
     lease_until = now + timedelta(seconds=lease_s)
     run_event(session, run, Event.PERMIT, actor=agent(agent_id), now=now, lease_until=lease_until)
     run.permitted_at, run.permit_until = now, now + timedelta(seconds=permit_s)
+    stretches.begun(session, run, spool=rows.made_from(session, job.order.quote), now=now)
     registry.occupied(session, printer_id=run.printer_id, now=now)
     return permit_s
 
@@ -189,6 +190,8 @@ def renew(
     if run.state in HELD:
         run.lease_until = lease_until
     _progress(run, beat.progress_ppm)
+    if moving and run.change_open:
+        stretches.seen(session, run, standing=beat.paused)
     if beat.seconds_left is not None:
         run.seconds_left = max(0, min(beat.seconds_left, MOST_S_LEFT))
     return Word.STOP if run.stop_asked else Word.ON
@@ -239,6 +242,8 @@ def _of_live(session: Session, run: RunRow, said: Report, *, actor: str, now: da
             until = now + timedelta(seconds=AGAIN_HELD_S)
             paused = said.event is ReportEvent.PAUSED
             _moving(session, run, paused=paused, actor=actor, now=now, lease_until=until, note=note)
+            if run.change_open:
+                stretches.seen(session, run, standing=paused)
         case ReportEvent.FINISHED:
             before = run.state
             endings.finished(session, run, actor=actor, now=now, print_s=said.print_s, note=note)

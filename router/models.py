@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -225,8 +226,26 @@ class RunRow(Base):
     """While it is paused, a word of `printers.protocol.WaitsFor` where its agent knows one."""
     photo_sha256: Mapped[str | None] = mapped_column(String(64))
     """What its agent photographed at its end (`router.photos`): for maker and workshop."""
+    change_open: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """A spool was changed, and the next word of its agent may still tell where it stood."""
 
     job: Mapped[JobRow] = relationship(back_populates="runs")
+
+
+class StretchRow(Base):
+    """What a run is made from, from a share of its file on until the next stretch begins."""
+
+    __tablename__ = "stretch"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("run.id"), index=True)
+    spool_id: Mapped[UUID] = mapped_column(ForeignKey("spool.id"))
+    slot: Mapped[int]
+    """Where that spool was put; what comes into it later goes on with the run."""
+    from_ppm: Mapped[int | None]
+    """Share of the file, in millionths; empty while nobody knows where the print stood."""
+    at: Mapped[datetime]
+    """When a person said so."""
 
 
 class ProvenanceRow(Base):

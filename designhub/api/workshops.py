@@ -17,9 +17,9 @@ from designhub.auth import Scope, needs
 from designhub.hub import this_hub
 from printers import attaching, queries, registry, upkeep
 from printers.capability import COMMON, Profile
-from printers.models import PrinterRow, WorkshopRow
+from printers.models import WorkshopRow
 from printers.offer import Carriage, Duty, Mode, Prices
-from router import bookkeeping, jobs
+from router import care, jobs
 from router.globe import find_place
 from router.queries import work_of
 
@@ -151,45 +151,20 @@ def load(printer_id: UUID) -> ResponseReturnValue:
     """In place of what was in that slot. Jobs that wait for another material wait on."""
     asked = said(schema.SpoolAsk)
     with this_hub().database.writing() as session:
-        printer = access.own_printer(session, g.caller, printer_id)
-        load_spool(
+        access.own_printer(session, g.caller, printer_id)
+        care.load(
             session,
-            printer,
+            printer_id=printer_id,
             material=asked.material,
             colour=asked.colour,
             left_mg=asked.left_mg,
             price_per_kg_minor=asked.price_per_kg_minor,
             slot=asked.slot,
             by=g.caller.id,
+            now=clock.now(),
         )
         session.expire_all()
         return _printer(session, printer_id).to_json()
-
-
-def load_spool(
-    session: Session,
-    printer: PrinterRow,
-    *,
-    material: str,
-    colour: str,
-    left_mg: int,
-    price_per_kg_minor: int,
-    slot: int,
-    by: UUID,
-) -> None:
-    """Put a spool into a printer and write it in the book; the page does the same."""
-    now = clock.now()
-    spool = registry.load(
-        session,
-        printer_id=printer.id,
-        material=material,
-        colour=colour,
-        left_mg=left_mg,
-        price_per_kg_minor=price_per_kg_minor,
-        slot=slot,
-        now=now,
-    )
-    bookkeeping.lot_added(session, spool, workshop_id=printer.workshop_id, by=by, now=now)
 
 
 @bp.post("/printers/<uuid:printer_id>/bed/clear")

@@ -27,6 +27,8 @@ class Try:
     outcome: str
     """`printed`, `failed`, `cancelled`; `rejected` when a person refused what was printed."""
     filament_mg: int
+    spools: int
+    """How many gave it: several when the spool was changed in between."""
     waste_mg: int
     energy_mwh: int
     machine_s: int
@@ -133,6 +135,7 @@ def _tries(entries: Sequence[Entry]) -> tuple[Try, ...]:
                 entry=each,
                 outcome=each.body["outcome"] if rejected is None else "rejected",
                 filament_mg=-_sum(each, "lot:", "mg"),
+                spools=sum(leg.account.startswith("lot:") for leg in each.legs),
                 waste_mg=_sum(each, "scrap:", "mg") + more,
                 energy_mwh=-_sum(each, "energy:", "mWh"),
                 machine_s=-_sum(each, "printer:", "s"),

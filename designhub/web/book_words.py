@@ -96,7 +96,7 @@ def _event(written: Entry, about: Mapping[str, str]) -> str:
     if any("corrects" in each for each in body.get("events", [])):
         return _because(_("Correction of an earlier entry"), body)
     if "outcome" in body:
-        return _run(body, about)
+        return _from_spools(_run(body, about), body)
     if last == "rejected":
         said = _("The part of %(job)s was rejected and is scrap", job=_name(about, "job"))
         return _because(said, body)
@@ -140,6 +140,16 @@ def _run(body: Mapping[str, Any], about: Mapping[str, str]) -> str:
         "%(printer)s stopped at a part: it took %(mass)s of filament, %(energy)s and %(time)s",
         **took,
     )
+
+
+def _from_spools(said: str, body: Mapping[str, Any]) -> str:
+    spools = sum(
+        each.get("action") == "consume" and each.get("resourceInventoriedAs", "").startswith("lot:")
+        for each in body.get("events", [])
+    )
+    if spools < 2:
+        return said
+    return _("%(what)s; from %(n)s spools, one after the other", what=said, n=spools)
 
 
 def _reserved(body: Mapping[str, Any], about: Mapping[str, str]) -> str:

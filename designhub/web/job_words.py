@@ -55,6 +55,7 @@ HAPPENINGS: Mapping[str, Lazy] = {
     "run.ejected": lazy("The printer took the part off its bed"),
     "run.waits_filament": lazy("It waits for filament"),
     "run.waits_printer": lazy("The printer itself asked for the pause"),
+    "run.spool_changed": lazy("Another spool was put in"),
     "run.finish": lazy("The print finished"),
     "run.fail": lazy("The print failed"),
     "run.pass": lazy("A person looked at the print and took it"),

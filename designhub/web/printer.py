@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from basis import clock
 from basis.errors import Invalid, NotFound
 from designhub import access, worker
-from designhub.api.workshops import load_spool
 from designhub.auth import Caller
 from designhub.hub import base_url, this_hub
 from designhub.web import board, printer_words, words
@@ -133,9 +132,9 @@ def load(printer_id: UUID) -> ResponseReturnValue:
     with this_hub().database.writing() as session:
         printer = own(session, g.caller, printer_id)
         material, colour = form.get("material", ""), form.get("colour", "").strip()
-        load_spool(
+        care.load(
             session,
-            printer,
+            printer_id=printer_id,
             material=material,
             colour=colour,
             left_mg=words.milligrams(form.get("grams", ""), name="grams on the spool"),
@@ -144,6 +143,7 @@ def load(printer_id: UUID) -> ResponseReturnValue:
             ),
             slot=_slot(form.get("slot", "0")),
             by=g.caller.id,
+            now=clock.now(),
         )
         _note(session, printer, "loaded", f"{material} {colour}")
         return back(printer)

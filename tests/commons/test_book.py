@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -31,7 +33,7 @@ from commons.book import (
     work_logged,
 )
 from commons.facts import event
-from commons.verify import verify
+from commons.verify import legs_of, remainder, verify
 from tests.commons.worlds import (
     COMMIT,
     NOW,
@@ -359,9 +361,9 @@ def test_a_rejected_part_becomes_scrap(database: Database) -> None:
     [
         ({"scrap_mg": 70_000}, 70_000, 8_000),
         ({"scrap_mg": 80_000}, 80_000, -2_000),
-        ({"filament_mg": 450_000}, 0, -2_000),  # the part weighs more than the printer took
-        ({"filament_mg": 0}, 0, -452_000),
-        ({"outcome": "cancelled", "good_mg": 0, "filament_mg": 0, "machine_s": 0}, 0, 0),
+        ({"lots": [(7, 450_000)]}, 0, -2_000),  # the part weighs more than the printer took
+        ({"lots": [(7, 0)]}, 0, -452_000),
+        ({"outcome": "cancelled", "good_mg": 0, "lots": [(7, 0)], "machine_s": 0}, 0, 0),
     ],
 )
 def test_what_does_not_come_out_stays_in_sight(
@@ -371,6 +373,27 @@ def test_what_does_not_come_out_stays_in_sight(
     have = balances(database)
     assert have.get(("scrap:workshop:1", "mg"), 0) == scrap
     assert have.get(("unexplained:printer:3", "mg"), 0) == unexplained
+
+
+@given(
+    lots=st.lists(st.integers(0, 10**9), min_size=1, max_size=6),
+    good_mg=st.integers(0, 10**9),
+    scrap_mg=st.none() | st.integers(0, 10**9),
+)
+def test_each_of_several_spools_bears_what_it_gave(
+    lots: list[int], good_mg: int, scrap_mg: int | None
+) -> None:
+    """In one entry, whatever the figures: the verifier alone takes it, and mass is kept."""
+    named = [(f"spool{number}", mg) for number, mg in enumerate(lots)]
+    fact = printed(1, lots=named, good_mg=good_mg, scrap_mg=scrap_mg)
+    legs = legs_of(fact.body)
+    assert remainder(legs) == {}
+    for lot, mg in named:
+        assert legs.get((f"lot:{lot}", "mg"), 0) == -mg
+    came = {
+        account: mg for (account, unit), mg in legs.items() if unit == "mg" and "lot" not in account
+    }
+    assert sum(came.values()) == sum(lots)
 
 
 def test_a_spool_comes_and_is_weighed(database: Database) -> None:

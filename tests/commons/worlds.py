@@ -30,9 +30,8 @@ def printed(job: object, *, run: int = 1, **changes: Any) -> Fact:
         "design": 88,
         "commit": COMMIT,
         "part": "bracket.stl",
-        "lot_id": "lot:pla-7",
+        "lots": [("lot:pla-7", 530_000)],
         "outcome": "printed",
-        "filament_mg": 530_000,
         "filament_source": "measured: extruder",
         "energy_mwh": 120_000,
         "energy_source": "estimated: printer's power",
@@ -116,7 +115,7 @@ def a_story() -> list[Fact]:
     """An order of two copies: one is printed at the second try and received, one is cancelled."""
     return [
         ordered(),
-        printed(1, run=2, outcome="failed", good_mg=0, filament_mg=90_000),
+        printed(1, run=2, outcome="failed", good_mg=0, lots=[("pla-7", 90_000)]),
         printed(1),
         passed(1),
         received(1),

@@ -79,7 +79,8 @@ def test_every_happening_has_words() -> None:
     words |= {f"run.{event}" for _, event in RUN_TRANSITIONS}
     words |= {f"late.{event}" for event in ReportEvent}
     words |= {"run.stop_asked", "run.moves_unbidden", talking.MESSAGE}
-    words |= {"run.waits_filament", "run.waits_printer", "run.ejected", "said.at_printer"}
+    words |= {"run.waits_filament", "run.waits_printer", "run.ejected", "run.spool_changed"}
+    words |= {"said.at_printer"}
     assert words == set(job_words.HAPPENINGS)
     marked = job_words.GOOD | job_words.LOOK | job_words.BAD
     assert marked <= words

@@ -1,5 +1,6 @@
 """Quantities, states and entries in words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -227,9 +228,8 @@ def test_entries_of_the_book_are_sentences() -> None:
         design="d1",
         commit="c" * 40,
         part="box",
-        lot_id="l1",
+        lots=[("l1", 12_400)],
         outcome="printed",
-        filament_mg=12_400,
         filament_source="sliced",
         energy_mwh=85_000,
         energy_source="estimated",
@@ -240,6 +240,8 @@ def test_entries_of_the_book_are_sentences() -> None:
     assert written(ran) == (
         "printer:p1 printed a part: it took 12.4 g of filament, 85 Wh and 1 h 00 min"
     )
+    changed = replace(ran, body={**ran.body, "events": [*ran.body["events"][:1] * 2]})
+    assert written(changed).endswith("; from 2 spools, one after the other")
     passed = facts.part_passed(
         job_id=JOB,
         order_id=ORDER,

@@ -34,14 +34,14 @@ from sqlalchemy.orm import Session
 from basis.db import Base, Database
 from basis.errors import HubError
 from commons import audit, book, store
-from commons.models import ReservationRow
+from commons.models import BalanceRow, ReservationRow
 from printers import registry, upkeep
 from printers.journal import What
 from printers.models import Bed, PrinterRow, SpoolRow
 from printers.offer import Duty, Mode
 from printers.protocol import Beat, Report, ReportEvent, StaleFence
-from router import ejecting, endings, jobs, lease, slicing, states
-from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow
+from router import care, ejecting, endings, jobs, lease, slicing, states
+from router.models import HappeningRow, JobRow, OrderRow, QuoteRow, RunRow, StretchRow
 from router.states import LIVE, OPEN, Event, Job, Run
 from tests.support import builders as b
 from tests.support.printer_world import Agent, CrashAt, Fate, World
@@ -79,6 +79,7 @@ OFTEN = {
     "order": 1,
     "somebody_clears_the_bed": 4,
     "somebody_presses_a_button": 6,
+    "somebody_changes_the_spool": 2,
 }
 """What can happen, and how often."""
 
@@ -295,6 +296,22 @@ class Workshop(RuleBasedStateMachine):
                 )
             )
 
+    def somebody_changes_the_spool(self, chance: Chance) -> None:
+        """At any time, whatever the printer does."""
+        self.hub(
+            lambda session: care.load(
+                session,
+                printer_id=self.printers[chance.which],
+                material="PLA",
+                colour="black",
+                left_mg=SPOOL_MG,
+                price_per_kg_minor=2_500,
+                slot=0,
+                by=self.owner,
+                now=self.world.hub_now,
+            )
+        )
+
     def somebody_presses_a_button(self, chance: Chance) -> None:
         """On any job, those under way first, whether it makes sense or not."""
         with self.database.reading() as session:
@@ -368,7 +385,7 @@ class Workshop(RuleBasedStateMachine):
         assert self.snapshot() == before
 
     def snapshot(self) -> list[Any]:
-        tables = (RunRow, JobRow, PrinterRow, SpoolRow)
+        tables = (RunRow, JobRow, PrinterRow, SpoolRow, StretchRow)
         with self.database.reading() as session:
             rows = [row for table in tables for row in session.execute(select(table.__table__))]
             entries = store.head_of(session.connection()).seq
@@ -439,10 +456,14 @@ class Workshop(RuleBasedStateMachine):
             assert chain[-1].after == state
 
     def check_money(self) -> None:
-        """I9: each part that was received is paid once, nothing else is, and the book is right."""
+        """I9: each part that was received is paid once, nothing else is, and the book is right, of
+        each spool too, however often it was changed."""
         with self.database.reading() as session:
             found = audit.check(session)
             assert found.ok, str(found)
+            lots = dict(session.execute(select(BalanceRow.account, BalanceRow.amount)).all())
+            for spool_id, left_mg in session.execute(select(SpoolRow.id, SpoolRow.left_mg)):
+                assert lots.get(f"lot:{spool_id}", 0) == left_mg
             for job in session.scalars(select(JobRow)):
                 passed = select(func.count()).where(
                     RunRow.job_id == job.id, RunRow.state == Run.PASSED
