@@ -24,9 +24,7 @@ from designs.facts import FileLimits, MeshFacts
 
 log = logging.getLogger(__name__)
 
-START = (
-    "import sys; sys.path[:0] = sys.argv[1:3]; from designs.measure import main; main(sys.argv[3:])"
-)
+START = "import sys; sys.path[:0] = sys.argv[1:3]; import designs.{0} as it; it.main(sys.argv[3:])"
 LARGE_BYTES = 64_000_000  # a file from here on gets the limits of a large one
 MEMORY_BYTES, LARGE_MEMORY_BYTES = 2_000_000_000, 4_000_000_000
 CPU_S, LARGE_CPU_S = 60, 120  # text takes the longest: 3MF of 100 MB inflated 10 s
@@ -141,17 +139,17 @@ def _attempt(
         output_bytes=100_000 + 20_000 * len(files),
     )
     ended = jail.run(
-        [*_python(), json.dumps(asdict(file_limits)), *inputs],
+        [*command("measure"), json.dumps(asdict(file_limits)), *inputs],
         folder=folder,
         limits=limits,
-        read_only=_read_only(),
+        read_only=read_only(),
     )
     for name in inputs:
         (folder / name).unlink()
     if ended.how is not jail.How.OK:
         said = ended.stderr.decode("utf-8", "replace")[-2_000:]
         if ended.how is jail.How.FAILED:
-            _insist_on_machine(said)
+            insist_on_machine(said)
         log.warning("the mesh reader ended %s (%d): %s", ended.how, ended.returncode, said)
         return WHY[ended.how]
     try:
@@ -188,18 +186,20 @@ def _result(name: str, part: Mapping[str, Any], folder: Path, number: int) -> Me
     return Measured(name=name, facts=facts, stl=stl, picture=picture, model=model)
 
 
-def _insist_on_machine(said: str) -> None:
+def insist_on_machine(said: str) -> None:
     """What a child says about this machine is no fact about the file: its operator must act."""
     if any(words in said for words in MACHINE_SAYS):
         raise Unavailable(f"the mesh reader cannot work on this machine: {said[-300:]}")
 
 
-def _python() -> list[str]:
-    """Our interpreter without its site: that saves as much time as reading a small mesh takes."""
-    return [sys.executable, "-I", "-S", "-c", START, str(_here().parent), str(_site())]
+def command(module: str) -> list[str]:
+    """A child that runs `main` of a module of ours, by our interpreter without its site: that saves
+    as much time as reading a small mesh takes."""
+    start = START.format(module)
+    return [sys.executable, "-I", "-S", "-c", start, str(_here().parent), str(_site())]
 
 
-def _read_only() -> tuple[Path, ...]:
+def read_only() -> tuple[Path, ...]:
     """What the child must see: the interpreter, numpy and Pillow, and two packages of ours."""
     return (*jail.python_paths(), _site(), _here(), _here().parent / "basis")
 

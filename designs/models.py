@@ -155,6 +155,8 @@ class MeshRow(Base):
     glb_sha256: Mapped[str | None] = mapped_column(String(64))
     """A model to look at (`designs.glb`), packed by gzip. None: not made yet, the sweep does it;
     empty: it cannot be made."""
+    sheet_sha256: Mapped[str | None] = mapped_column(String(64))
+    """A picture of every pose (`designs.lying`). None: nobody asked yet; empty: there is none."""
 
 
 class WordRow(Base):

@@ -53,7 +53,25 @@ def picture(
     both_sides: bool = False,
     size_px: int = SIZE_PX,
 ) -> bytes:
-    """A square PNG of a mesh in mm.
+    """A square PNG of a mesh in mm: what `drawn` draws."""
+    return png(drawn(corners, colours=colours, both_sides=both_sides, size_px=size_px))
+
+
+def png(image: Image.Image) -> bytes:
+    """Packed as every picture of ours."""
+    packed = BytesIO()
+    image.save(packed, "PNG", compress_level=6)  # 9 is seven times slower, 5 % smaller
+    return packed.getvalue()
+
+
+def drawn(
+    corners: Corners,
+    *,
+    colours: NDArray[np.uint8] | None = None,
+    both_sides: bool = False,
+    size_px: int = SIZE_PX,
+) -> Image.Image:
+    """A square picture of a mesh in mm.
 
     `colours` is (n, 3), red green blue for each triangle; `both_sides` draws triangles that are
     turned away too, for a surface with holes. Raises MeshRefused for numbers that cannot be drawn,
@@ -74,10 +92,7 @@ def picture(
     if (frame == NOTHING).all():
         raise MeshRefused("not_drawn", "from where we look the part has no area to be seen")
     pixels = _shaded(frame, screen, colours).reshape(side_px, side_px, 3)
-    image = Image.fromarray(pixels, "RGB").resize((size_px, size_px), Image.Resampling.LANCZOS)
-    png = BytesIO()
-    image.save(png, "PNG", compress_level=6)  # 9 is seven times slower, 5 % smaller
-    return png.getvalue()
+    return Image.fromarray(pixels, "RGB").resize((size_px, size_px), Image.Resampling.LANCZOS)
 
 
 def _seen(corners: Corners, box: Box, side_px: int) -> _Screen:

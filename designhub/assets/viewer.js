@@ -168,8 +168,7 @@ class Viewer {
       }
     });
     this.scene.add(model);
-    this.box = new Box3().setFromObject(model, true);
-    this.plate();
+    this.stand();
     const { shown, triangles } = extras;
     this.note.textContent = shown < triangles
       ? this.say("Shown with %(shown)s of %(all)s triangles; the part is made from all of them.",
@@ -181,6 +180,30 @@ class Viewer {
     this.restyle();
     this.resize();
     this.reset();
+  }
+
+  /** On another side, as the host says now. */
+  lie() {
+    if (!this.model) return;
+    this.forget();
+    this.grid.geometry.dispose();
+    this.grid.material.dispose();
+    this.grid.removeFromParent();
+    this.stand();
+    this.restyle();
+    this.reset();
+  }
+
+  /** Turn it the way that `data-down` of the host says, a direction of the part, and put a bed below. */
+  stand() {
+    const [x, y, z] = (this.host.dataset.down ?? "0 0 -1").split(" ").map(Number);
+    const down = new Vector3(x, z, -y).normalize();
+    // What looks straight up goes half round x, as the hub turns it.
+    if (down.y > 1 - 1e-6) this.model.quaternion.set(1, 0, 0, 0);
+    else this.model.quaternion.setFromUnitVectors(down, new Vector3(0, -1, 0));
+    this.model.updateMatrixWorld(true);
+    this.box = new Box3().setFromObject(this.model, true);
+    this.plate();
   }
 
   /** The bed it stands on, in squares of whole millimetres. */

@@ -180,7 +180,7 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         typed=typed[: 2 * talking.MOST_CHARS],
         causes=printer_words.CAUSES,
         names=names,
-        picture=f"/parts/{story.part_id}.png" if story.part_id in pictured else None,
+        pictured=story.part_id in pictured,
         again=wish.address,
         share_minor=total(lines_of_jobs(story.quote)[job.number - 1]),
         actor=lambda actor: _actor(actor, story, g.caller),

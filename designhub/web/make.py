@@ -22,7 +22,7 @@ from designhub import access
 from designhub.api.quotes import look_for, request_for
 from designhub.errors import status_of
 from designhub.hub import this_hub
-from designhub.web import kit, quote_words
+from designhub.web import kit, lying, quote_words
 from designhub.web.kit import Kit, Named
 from designhub.web.quote_words import Bar, Source
 from designhub.web.session import viewer
@@ -191,10 +191,13 @@ def _page(
     now = clock.now()
     kinds = _kinds(found)
     due = wish.due() if wish else None
+    single = made.named[0][0] if part_id is not None else None
     page = render_template(
         "make.html",
         kit=made,
-        single=made.named[0][0] if part_id is not None else None,
+        single=single,
+        ways=lying.ways(single.mesh) if single else [],
+        orientation=filled.get("orientation") or AS_MODELLED,
         links=_links(made, wish),
         all_parts=_everything(made),
         path=request.path,

@@ -56,7 +56,8 @@ class _Shown:
     """Whether it is of more than one part."""
     names: dict[UUID, str]
     """Of its parts, by item."""
-    picture: str | None
+    pictured: int | None
+    """The first of its parts that there is a picture of."""
     open: bool
     made: int
     wanted: int
@@ -190,7 +191,6 @@ def _state(runs: dict[UUID, RunRow], job: JobRow) -> Run | None:
 def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozenset[int]) -> _Shown:
     items = row.quote.items
     of_parts = [titles[item.part_id] for item in items]
-    picture = next((item.part_id for item in items if item.part_id in pictured), None)
     wanted = [job for job in row.jobs if job.state not in (Job.CANCELLED, Job.UNROUTABLE)]
     return _Shown(
         row=row,
@@ -198,7 +198,7 @@ def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozense
         design=of_parts[0][0],
         several=len(items) > 1,
         names={item.id: part for item, (_design, part) in zip(items, of_parts, strict=True)},
-        picture=f"/parts/{picture}.png" if picture is not None else None,
+        pictured=next((item.part_id for item in items if item.part_id in pictured), None),
         open=any(job.state not in ENDED_JOBS for job in row.jobs),
         made=sum(job.state in MADE for job in wanted),
         wanted=len(wanted),

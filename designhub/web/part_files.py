@@ -1,4 +1,4 @@
-"""What is kept of a part to look at: its picture, and its model for the viewer."""
+"""What is kept of a part to look at: its picture, its poses, and its model for the viewer."""
 
 import gzip
 
@@ -10,7 +10,7 @@ from designhub import access
 from designhub.auth import Caller
 from designhub.hub import this_hub
 from designhub.web.session import viewer
-from designs import queries
+from designs import lying, queries
 from designs.models import MeshRow, Visibility
 
 bp = Blueprint("part_files", __name__)
@@ -25,9 +25,24 @@ def picture(part_id: int) -> ResponseReturnValue:
     mesh, public = _seen(part_id)
     if mesh.picture_sha256 is None:
         raise NotFound(f"there is no picture of part {part_id}")
-    path = this_hub().blobs.path(mesh.picture_sha256)
-    answer = send_file(path, mimetype="image/png", conditional=True, etag=mesh.picture_sha256)
-    return _kept(answer, public=public)
+    return _png(mesh.picture_sha256, public=public)
+
+
+@bp.get("/parts/<int:part_id>/poses.png")
+def poses(part_id: int) -> ResponseReturnValue:
+    """How a part lies in each pose, tiles under each other; drawn when somebody first asks."""
+    mesh, public = _seen(part_id)
+    sha256, hub = mesh.sheet_sha256, this_hub()
+    if sha256 is None:
+        sha256 = lying.keep_sheet(
+            mesh.id,
+            database=hub.database,
+            blobs=hub.blobs,
+            scratch=hub.settings.scratch_dir,
+        )
+    if not sha256:
+        raise NotFound(f"there is no picture of how part {part_id} can lie")
+    return _png(sha256, public=public)
 
 
 @bp.get("/parts/<int:part_id>.glb")
@@ -61,6 +76,12 @@ def _seen(part_id: int) -> tuple[MeshRow, bool]:
         if not access.may_look(session, caller, part_id, design):
             raise NotFound(f"there is no part {part_id}")
         return part.mesh, public
+
+
+def _png(sha256: str, *, public: bool) -> Response:
+    path = this_hub().blobs.path(sha256)
+    answer = send_file(path, mimetype="image/png", conditional=True, etag=sha256)
+    return _kept(answer, public=public)
 
 
 def _kept(answer: Response, *, public: bool) -> Response:

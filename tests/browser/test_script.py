@@ -76,6 +76,33 @@ def test_a_part_is_turned_and_measured(owner: Person, anybody: Tab) -> None:
     assert math.isclose(float(length[1]), EDGE_MM, abs_tol=0.2), said
 
 
+def test_the_viewer_lays_a_part_on_the_side_that_is_chosen(owner: Person, anybody: Tab) -> None:
+    """In the viewer, beside its picture and in the caption; also what looks straight up."""
+    page = anybody.page
+    anybody.open(f"/{owner.name}/measuring-cube")
+    anybody.press("Make it near me")
+    page.get_by_text("How it is printed").click()
+    anybody.press("Turn and measure it in 3D")
+    page.wait_for_function("document.querySelector('.viewer-stage:not([aria-busy]) canvas')")
+    page.wait_for_function("document.querySelector('#viewer').viewer?.model")
+    ways = page.locator("[data-down]:not(#viewer)")
+    assert ways.count() == 7
+    for way in reversed(ways.all()):  # the first is chosen already
+        way.check()
+        x, y, z = (float(each) for each in str(way.get_attribute("data-down")).split())
+        turned = page.evaluate(
+            """([x, y, z]) => {
+              const { position, quaternion } = document.querySelector("#viewer").viewer.model;
+              return position.clone().set(x, z, -y).applyQuaternion(quaternion).toArray();
+            }""",
+            [x, y, z],
+        )
+        assert turned == pytest.approx([0, -1, 0], abs=1e-3), way.get_attribute("value")
+        lies = str(way.get_attribute("value"))
+        assert f"pose-{lies}" in str(page.locator("#viewer img").get_attribute("class"))
+    expect(page.locator("figcaption")).to_have_text(re.compile("As it was modelled: .*overhang"))
+
+
 def test_a_map_is_drawn_and_a_point_on_it_is_the_place(owner: Person, inside: Tab) -> None:
     page = inside.page
     open_workshop(owner, "map-lab")

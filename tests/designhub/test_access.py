@@ -125,6 +125,7 @@ PAGES = {
     "/owner/{slug}/events": (404, 404, 404, 503, 404),  # look again by yourself
     "/owner/{slug}/files/main/": (404, 404, 404, 404, 404),  # nothing was pushed
     "/parts/{part}.png": (404, 404, 404, 200, 200),  # the operator speaks for every workshop
+    "/parts/{part}/poses.png": (404, 404, 404, 200, 200),
     "/parts/{part}.stl": (404, 404, 404, 200, 404),
     "/parts/{part}.glb": (404, 404, 404, 200, 200),
     "/make/{part}": (404, 404, 404, 200, 404),

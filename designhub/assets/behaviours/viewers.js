@@ -1,5 +1,6 @@
 // <div data-viewer="/parts/1.glb"><img></div>: a press on [data-viewer-open] puts the part in place
-// of its picture, to be turned; a button with data-viewer and data-viewer-for shows another part.
+// of its picture, to be turned; a button with data-viewer and data-viewer-for shows another part,
+// a choice with data-down and data-down-for lays it on another side, its picture and caption too.
 import { announce, say } from "../words.js";
 import { each, round } from "./each.js";
 
@@ -26,6 +27,19 @@ document.addEventListener("click", (event) => {
     const host = hostOf(opener);
     if (host) show(host, host.dataset.viewer, opener);
   }
+});
+
+document.addEventListener("change", (event) => {
+  const way = round(event, "[data-down-for]");
+  const host = way && document.querySelector(way.dataset.downFor);
+  if (!host) return;
+  host.dataset.down = way.dataset.down;
+  open.get(host)?.then((viewer) => viewer.lie());
+  const [label, shown] = [way.closest("label"), host.querySelector("img")];
+  const drawn = label.querySelector("img");
+  Object.assign(shown, { src: drawn.src, alt: drawn.alt, className: drawn.className });
+  const figures = label.querySelector("span").textContent;
+  host.nextElementSibling.textContent = `${way.nextSibling.textContent.trim()}: ${figures}`;
 });
 
 /** The viewer that a button opens: the one it names, the one round it, or the nearest beside it. */
