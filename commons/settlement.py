@@ -64,6 +64,13 @@ def per_job(lines: Sequence[Line], *, weights: Sequence[int]) -> list[tuple[Line
     ] * len(used)
 
 
+def summed(parts: Sequence[Sequence[Line]]) -> tuple[Line, ...]:
+    """The lines that several copies bear together; all name the same lines in the same order."""
+    return tuple(
+        (column[0][0], sum(amount for _, amount in column)) for column in zip(*parts, strict=True)
+    )
+
+
 def shares(lines: Sequence[Line], *, workshop_id: object, design_id: object) -> tuple[Share, ...]:
     """Who gets what of a price; the shares sum to the price, those of zero are left out.
 

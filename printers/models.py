@@ -125,6 +125,8 @@ class PrinterRow(Base):
     """Its own quiet hours, instead of its workshop's."""
     printed_s: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """How long it has printed for this hub, failed prints too: what upkeep is counted by."""
+    most_pieces: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Most copies of a part that its workshop puts on one plate."""
     ejects_by: Mapped[UUID | None]
     ejects_since: Mapped[datetime | None]
     """Who answers for it, and since when, that its end code takes the part off the bed

@@ -159,6 +159,8 @@ class Offer:
     """What its record says of estimates: `printers.models.PrinterRow`."""
     duty: Duty = Duty.OPEN
     quiet: Quiet | None = None
+    most_pieces: int = 1
+    """Most copies of a part that its workshop puts on one plate."""
 
 
 def whole_numbers(

@@ -87,6 +87,7 @@ def offer_of(row: PrinterRow, *, reserved_mg: Mapping[UUID, int]) -> Offer:
         mass_slices=row.mass_slices,
         duty=row.duty,
         quiet=quiet_of(row),
+        most_pieces=row.most_pieces,
     )
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "copies_that_fit",
     "engine_version",
     "job_ini",
+    "most_on_a_plate",
     "slice_plate",
 ]
 
@@ -279,6 +280,17 @@ def copies_that_fit(profile: Profile, choices: Choices, size_um: tuple[int, int]
         for bed_mm, um in zip((profile.bed_x_mm, profile.bed_y_mm), size_um, strict=True)
     ]
     return min(MAX_COPIES, rows[0] * rows[1])
+
+
+def most_on_a_plate(
+    profile: Profile, choices: Choices, *, size_um: tuple[int, int], triangles: int
+) -> int:
+    """How many copies of a part surely lie on one bed, turned by 90° where it fits only so, and are
+    no more work to slice than the largest part; at least one."""
+    x_um, y_um = size_um
+    straight = copies_that_fit(profile, choices, (x_um, y_um))
+    room = straight or copies_that_fit(profile, choices, (y_um, x_um))
+    return max(1, min(room, MAX_TRIANGLES // max(1, triangles)))
 
 
 @cache

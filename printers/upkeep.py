@@ -20,6 +20,9 @@ from printers.registry import MOST_NOTE, noted, touched
 
 MOST_TASK = 80
 MOST_HOURS = 100_000
+MOST_PIECES = 100
+"""Copies on one plate."""
+
 HOUR_S = 3_600
 
 NOTES = {
@@ -56,6 +59,20 @@ def set_quiet(
         return
     row.quiet = said
     noted(session, printer_id=row.id, by=by, what="quiet", now=now, note=words_of(quiet))
+    touched(session, row.id)
+
+
+def set_plates(
+    session: Session, row: PrinterRow, most_pieces: int, *, by: UUID, now: datetime
+) -> None:
+    """Let a printer print up to so many copies of a part together, from the next quote on. Raises
+    Invalid."""
+    if not 1 <= most_pieces <= MOST_PIECES:
+        raise Invalid(f"copies on a plate: 1 to {MOST_PIECES}, got {most_pieces}")
+    if most_pieces == row.most_pieces:
+        return
+    row.most_pieces = most_pieces
+    noted(session, printer_id=row.id, by=by, what="plates", now=now, note=str(most_pieces))
     touched(session, row.id)
 
 

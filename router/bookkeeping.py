@@ -4,8 +4,10 @@ Called by the verbs of `router.jobs`, in their transaction, last of all: the boo
 from the first fact to the end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,7 +16,7 @@ from sqlalchemy.orm import Session
 from basis.units import ceil_div
 from commons import book
 from commons.facts import Outcome
-from commons.settlement import Line, Share, per_job, shares, total
+from commons.settlement import Line, Share, per_job, shares, summed, total
 from designs import queries as designs
 from printers import queries as printers
 from printers import registry, upkeep
@@ -23,7 +25,7 @@ from printers.models import SpoolRow
 from router import rows, stretches
 from router.emissions import energy_mwh, factors
 from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
-from router.quote import Inputs, job_weights
+from router.quote import Inputs, copy_weights
 
 BY_SHARE = "sliced, by the share of the file that was sent"
 """Where the mass of a print that broke off comes from, and that of each of several spools."""
@@ -45,11 +47,17 @@ class _Deal:
         return shares(self.lines, workshop_id=self.workshop_id, design_id=self.design_id)
 
 
-def lines_of_jobs(quote: QuoteRow) -> list[tuple[Line, ...]]:
-    """What each job of an order bears of its price, by the numbers of the jobs: in proportion to
-    what each takes to make. Over all jobs they sum to the lines of the quote exactly."""
+def lines_of_jobs(quote: QuoteRow, jobs: Sequence[JobRow]) -> list[tuple[Line, ...]]:
+    """What each of some jobs of an order bears of its price: what its copies bear, each in
+    proportion to what it takes to make. Over all jobs they sum to the lines of the quote exactly.
+    """
     lines = [(line["label"], line["amount_minor"]) for line in quote.lines]
-    return per_job(lines, weights=job_weights(Inputs.from_json(quote.inputs)))
+    of_copies = per_job(lines, weights=copy_weights(Inputs.from_json(quote.inputs)))
+    before = accumulate((item.copies for item in quote.items), initial=0)
+    first = {item.id: copies for item, copies in zip(quote.items, before, strict=False)}
+    return [
+        summed([of_copies[first[job.item_id] + copy - 1] for copy in job.copies]) for job in jobs
+    ]
 
 
 def run_key(run: RunRow) -> str:
@@ -91,7 +99,7 @@ def run_took(
     most_s = job.duration_s if by.startswith("account:") else None
     seconds, time_source = _seconds(run, print_s, most_s=most_s, now=now)
     made = outcome == "printed"
-    sliced_mg = job.mass_mg or deal.item.mass_mg
+    sliced_mg = job.needed_mg
     taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
     spool = rows.made_from(session, deal.quote)
     lots = stretches.borne(session, run, spool=spool, sliced_mg=sliced_mg, taken_mg=taken_mg)
@@ -117,6 +125,7 @@ def run_took(
         energy_source=f"estimated from rated power and {time_source}: {source}",
         machine_s=seconds,
         good_mg=sliced_mg if made else 0,
+        pieces=job.pieces,
         at=now,
     )
     book.record(session, fact, now=now)
@@ -140,17 +149,23 @@ def _take(
     registry.take_filament(session, spool_id=spool.id, mg=mg)
 
 
-def rejected(session: Session, run: RunRow, *, by: str, now: datetime) -> None:
-    """A person failed a part that the machine called finished: it is scrap."""
+def rejected(
+    session: Session, run: RunRow, *, by: str, now: datetime, pieces: int | None = None
+) -> None:
+    """A person failed a part that the machine called finished: it is scrap.
+
+    pieces : how many of the plate; all without it.
+    """
     job = session.scalars(select(JobRow).where(JobRow.id == run.job_id)).one()
     deal = _deal(session, job)
     fact = book.rejected(
         run_key=run_key(run),
         workshop_id=deal.workshop_id,
-        good_mg=job.mass_mg or deal.item.mass_mg,
+        good_mg=_mass_mg(job, pieces or job.pieces),
         reason=blame(run),
         by=_book_name(by),
         at=now,
+        pieces=pieces or job.pieces,
     )
     book.record(session, fact, now=now)
 
@@ -169,6 +184,7 @@ def passed(session: Session, job: JobRow, run: RunRow, *, by: UUID, now: datetim
         currency=deal.quote.currency,
         by=by,
         at=now,
+        pieces=len(job.copies),
     )
     book.record(session, fact, now=now)
 
@@ -183,10 +199,11 @@ def received(session: Session, job: JobRow, *, distance_m: int, by: UUID, now: d
         workshop_id=deal.workshop_id,
         shares=deal.shares,
         currency=deal.quote.currency,
-        mass_mg=job.mass_mg or deal.item.mass_mg,
+        mass_mg=job.needed_mg - _mass_mg(job, job.pieces - len(job.copies)),
         distance_m=distance_m,
         by=by,
         at=now,
+        pieces=len(job.copies),
     )
     book.record(session, fact, now=now)
 
@@ -202,6 +219,7 @@ def voided(session: Session, job: JobRow, *, why: str, by: str, now: datetime) -
         reason=why,
         by=_book_name(by),
         at=now,
+        pieces=job.pieces,
     )
     book.record(session, fact, now=now)
 
@@ -226,8 +244,13 @@ def _deal(session: Session, job: JobRow) -> _Deal:
         item=item,
         workshop_id=printers.printer(session, quote.printer_id).workshop_id,
         design_id=designs.part(session, item.part_id)[2].id,
-        lines=lines_of_jobs(quote)[job.number - 1],
+        lines=lines_of_jobs(quote, [job])[0],
     )
+
+
+def _mass_mg(job: JobRow, pieces: int) -> int:
+    """What some of the copies on a plate weigh: none nothing, all the whole of it."""
+    return job.needed_mg * pieces // job.pieces
 
 
 def _seconds(

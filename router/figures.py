@@ -8,11 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from basis.turning import Direction
+from basis.units import ceil_div
 from designs.facts import MeshFacts, pose_of, posed
 from designs.queries import PrintablePart
 from printers.capability import Choices, Profile
 from printers.offer import Offer
-from printers.slicer import BadSettings, cache_key, job_ini
+from printers.slicer import BadSettings, cache_key, job_ini, most_on_a_plate
 from router import estimate, learning
 from router.estimate import Record
 from router.models import JobRow, QuoteItemRow, RunRow, SliceRow
@@ -29,13 +30,15 @@ class Figures:
     duration_source: str
     estimated_s: int
     """The plain estimate, whatever is said in the end: what a printer's record is made of."""
+    pieces: int = 1
+    """Most copies on one plate."""
     sliced: bool = False
     """Whether a slicer said so, not only our estimate."""
 
 
-def plate_of(*, stl_sha256: str, ini: str, down: Direction | None = None) -> str:
-    """Names mesh and settings, whichever engine slices them."""
-    return cache_key(stl_sha256=stl_sha256, ini=ini, engine_version="", copies=1, down=down)
+def plate_of(*, stl_sha256: str, ini: str, pieces: int = 1, down: Direction | None = None) -> str:
+    """Names mesh, settings and how many lie on it, whichever engine slices them."""
+    return cache_key(stl_sha256=stl_sha256, ini=ini, engine_version="", copies=pieces, down=down)
 
 
 def down_of(facts: MeshFacts, choices: Choices) -> Direction | None:
@@ -44,23 +47,33 @@ def down_of(facts: MeshFacts, choices: Choices) -> Direction | None:
     return None if pose is None else pose.down
 
 
-class Figuring:
-    """Figures for some parts with one set of choices. Printers with the same profile share them."""
+Machine = tuple[Profile, int]
+"""A printer as figures see it: its profile, and the most copies that its workshop puts on a
+plate."""
 
-    def __init__(self, parts: Sequence[PrintablePart], choices: Choices) -> None:
+
+class Figuring:
+    """Figures for some parts with one set of choices. Printers that are alike share them.
+
+    parts : each with how many copies of it are wanted.
+    """
+
+    def __init__(self, parts: Sequence[tuple[PrintablePart, int]], choices: Choices) -> None:
         self._choices = choices
         self._parts = [
-            replace(part, facts=posed(part.facts, choices.orientation)) for part in parts
+            replace(part, facts=posed(part.facts, choices.orientation)) for part, _copies in parts
         ]
-        self._downs = [down_of(part.facts, choices) for part in parts]
+        self._copies = [copies for _part, copies in parts]
+        self._downs = [down_of(part.facts, choices) for part, _copies in parts]
         self._estimates: dict[Profile, tuple[tuple[int, int], ...]] = {}
-        self._plates: dict[Profile, tuple[str, ...]] = {}
+        self._pieces: dict[Machine, tuple[int, ...]] = {}
+        self._plates: dict[Machine, tuple[str, ...]] = {}
         self._sliced: dict[str, SliceRow | None] = {}
 
-    def learn(self, session: Session, profiles: Collection[Profile]) -> None:
-        """Find earlier slices for these profiles, in at most one statement."""
-        for profile in set(profiles) - self._plates.keys():
-            self._plates[profile] = self._plates_of(profile)
+    def learn(self, session: Session, machines: Collection[Machine]) -> None:
+        """Find earlier slices for these machines, in at most one statement."""
+        for machine in set(machines) - self._plates.keys():
+            self._plates[machine] = self._plates_of(machine)
         wanted = {plate for each in self._plates.values() for plate in each} - self._sliced.keys()
         if not wanted:
             return
@@ -68,26 +81,31 @@ class Figuring:
         rows = select(SliceRow).where(SliceRow.plate.in_(wanted)).order_by(SliceRow.created_at)
         self._sliced |= {row.plate: row for row in session.scalars(rows)}
 
-    def of(self, profile: Profile, *, record: Record | None) -> tuple[Figures, ...]:
+    def of(self, machine: Machine, *, record: Record | None) -> tuple[Figures, ...]:
         """The figures of each part on one printer: of a slice if `learn` found one, else the
         estimate, its time corrected by the printer's own record."""
-        plates = self._plates.get(profile) or ("",) * len(self._parts)
+        plates = self._plates.get(machine) or ("",) * len(self._parts)
+        pieces, estimates = self._pieces_of(machine), self._estimate(machine[0])
         return tuple(
-            self._figures(self._sliced.get(plate), mass_mg, plain_s, record)
-            for plate, (mass_mg, plain_s) in zip(plates, self._estimate(profile), strict=True)
+            self._figures(self._sliced.get(plate), each, mass_mg, plain_s, record)
+            for plate, each, (mass_mg, plain_s) in zip(plates, pieces, estimates, strict=True)
         )
 
     @staticmethod
     def _figures(
-        known: SliceRow | None, mass_mg: int, plain_s: int, record: Record | None
+        known: SliceRow | None, pieces: int, mass_mg: int, plain_s: int, record: Record | None
     ) -> Figures:
         if known is not None:
+            source = f"sliced by {known.sliced_by}"
+            if pieces > 1:
+                source += f", {pieces} on a plate"
             return Figures(
-                mass_mg=known.mass_mg,
-                mass_source=f"sliced by {known.sliced_by}",
-                duration_s=known.duration_s,
-                duration_source=f"sliced by {known.sliced_by}",
+                mass_mg=ceil_div(known.mass_mg, pieces),
+                mass_source=source,
+                duration_s=ceil_div(known.duration_s, pieces),
+                duration_source=source,
                 estimated_s=plain_s,
+                pieces=pieces,
                 sliced=True,
             )
         duration_s, source = estimate.corrected(plain_s, record)
@@ -97,6 +115,24 @@ class Figuring:
             duration_s=duration_s,
             duration_source=source,
             estimated_s=plain_s,
+            pieces=pieces,
+        )
+
+    def _pieces_of(self, machine: Machine) -> tuple[int, ...]:
+        if machine not in self._pieces:
+            profile, most = machine
+            self._pieces[machine] = tuple(
+                1 if min(most, copies) == 1 else min(most, copies, self._room(profile, part.facts))
+                for part, copies in zip(self._parts, self._copies, strict=True)
+            )
+        return self._pieces[machine]
+
+    def _room(self, profile: Profile, facts: MeshFacts) -> int:
+        return most_on_a_plate(
+            profile,
+            self._choices,
+            size_um=(facts.size_x_um, facts.size_y_um),
+            triangles=facts.triangles,
         )
 
     def _estimate(self, profile: Profile) -> tuple[tuple[int, int], ...]:
@@ -111,14 +147,16 @@ class Figuring:
             )
         return self._estimates[profile]
 
-    def _plates_of(self, profile: Profile) -> tuple[str, ...]:
+    def _plates_of(self, machine: Machine) -> tuple[str, ...]:
         try:
-            ini = job_ini(profile, self._choices)
+            ini = job_ini(machine[0], self._choices)
         except BadSettings:  # this printer cannot follow: matching says so in its own words
             return ()
         return tuple(
-            plate_of(stl_sha256=part.stl_sha256, ini=ini, down=down)
-            for part, down in zip(self._parts, self._downs, strict=True)
+            plate_of(stl_sha256=part.stl_sha256, ini=ini, pieces=pieces, down=down)
+            for part, pieces, down in zip(
+                self._parts, self._pieces_of(machine), self._downs, strict=True
+            )
         )
 
 
@@ -146,7 +184,7 @@ def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record
             JobRow.printer_id,
             func.count(),
             func.sum(JobRow.duration_s),
-            func.sum(QuoteItemRow.estimated_s),
+            func.sum(QuoteItemRow.estimated_s * JobRow.pieces),
         )
         .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .where(

@@ -93,6 +93,21 @@ def job_event(
     session.flush()
 
 
+def begun(session: Session, job: JobRow, *, actor: str, now: datetime, note: str) -> None:
+    """A job came about by something else than an order."""
+    session.add(
+        HappeningRow(
+            at=now,
+            job_id=job.id,
+            actor=actor,
+            what="job.begun",
+            before="",
+            after=job.state.value,
+            note=note[:2_000],
+        )
+    )
+
+
 def noted(
     session: Session,
     run: RunRow,

@@ -18,8 +18,9 @@ from printers import registry
 from printers.models import SpoolRow
 from printers.offer import COLLECTED, Mode
 from router import bookkeeping, endings, rows
-from router.history import HUB, account, job_event, noted, run_event
+from router.history import HUB, account, begun, job_event, noted, run_event
 from router.models import JobRow, OrderRow, QuoteRow, RunRow
+from router.quote import plates
 from router.states import LIVE, Event, Job, JobEvent, Run
 
 MOST_KEY = 80
@@ -42,7 +43,7 @@ class NotEnoughLeft(NotAllowed):
 def order(
     session: Session, *, quote_id: UUID, maker_id: UUID, idempotency_key: str, now: datetime
 ) -> OrderRow:
-    """Accept a quote: one order, a job for each copy of each part, the price reserved in the book.
+    """Accept a quote: one order, a job for each plate of each part, the price reserved in the book.
 
     The same key by the same maker returns the first order, so the second click orders nothing.
     Raises NotFound, QuoteOver, NotEnoughLeft, Conflict when the key was used for another quote.
@@ -135,10 +136,18 @@ def passed(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow
     if job.state in (Job.PASSED, Job.DONE):
         return job
     run = _run_to_judge(session, job)
-    who = account(by)
+    _found_finished(session, run, by=by, now=now)
+    return _passed(session, job, run, by=by, now=now)
+
+
+def _found_finished(session: Session, run: RunRow, *, by: UUID, now: datetime) -> None:
     if run.state is Run.UNKNOWN:
         note = "a person found it finished"
-        endings.finished(session, run, actor=who, now=now, print_s=None, note=note)
+        endings.finished(session, run, actor=account(by), now=now, print_s=None, note=note)
+
+
+def _passed(session: Session, job: JobRow, run: RunRow, *, by: UUID, now: datetime) -> JobRow:
+    who = account(by)
     run_event(session, run, Event.PASS, actor=who, now=now)
     job_event(session, job, JobEvent.PASS, actor=who, now=now, run_id=run.id)
     registry.count(session, printer_id=run.printer_id, passed=1)
@@ -158,23 +167,80 @@ def failed(
     job_at_fault: bool,
     printer_at_fault: bool,
     now: datetime,
+    good: int = 0,
 ) -> JobRow:
     """A person looked and it is not good, or it did not come about. The two blames are separate.
 
-    Raises NotAllowed while the machine still works on it: cancel it first.
+    good : of several copies on the plate, how many are good all the same. Those pass and are owed;
+           a new job of the order stands for the others, and waits as failed for a person's "again".
+
+    Returns the job that failed: of a plate that was good in part that new one. Saying it again
+    changes nothing. Raises NotAllowed while the machine still works on it: cancel it first.
     """
     if not cause.strip():
         raise Invalid("say what was wrong, in a few words")
     job = get(session, job_id)
     if job.state is Job.FAILED:
         return job
+    if job.good is not None:
+        return _others(session, job, good=job.good)
+    if not 0 <= good < job.pieces:
+        raise Invalid(f"good: 0 to {job.pieces - 1} of the {job.pieces} on the plate, got {good}")
     run = _run_to_judge(session, job)
     run.job_at_fault, run.printer_at_fault = job_at_fault, printer_at_fault
     if printer_at_fault:
         registry.count(session, printer_id=run.printer_id, failed=1)
+    if good:
+        return _good_in_part(session, job, run, good=good, by=by, cause=cause.strip(), now=now)
     who = account(by)
     endings.failed(session, run, actor=who, now=now, print_s=None, cause=cause.strip())
     return job
+
+
+def _good_in_part(
+    session: Session,
+    job: JobRow,
+    run: RunRow,
+    *,
+    good: int,
+    by: UUID,
+    cause: str,
+    now: datetime,
+) -> JobRow:
+    """Some of a plate are good: they pass, the others are scrap and another job."""
+    _found_finished(session, run, by=by, now=now)
+    run.cause = cause[:2_000]
+    bookkeeping.rejected(session, run, by=account(by), now=now, pieces=job.pieces - good)
+    last = session.scalar(select(func.max(JobRow.number)).where(JobRow.order_id == job.order_id))
+    others = JobRow(
+        order_id=job.order_id,
+        number=(last or 0) + 1,
+        item_id=job.item_id,
+        copy=job.copy + good,
+        pieces=job.pieces - good,
+        printer_id=job.printer_id,
+        state=Job.FAILED,
+        reason=run.cause,
+        reserved_mg=0,
+        created_at=now,
+    )
+    session.add(others)
+    job.good = good
+    session.flush()
+    note = f"{others.pieces} of {job.pieces} copies of job {job.id}: {cause}"
+    begun(session, others, actor=account(by), now=now, note=note)
+    _passed(session, job, run, by=by, now=now)
+    return others
+
+
+def _others(session: Session, job: JobRow, *, good: int) -> JobRow:
+    """The job that stands for what was not good of a plate."""
+    asked = select(JobRow).where(
+        JobRow.order_id == job.order_id,
+        JobRow.item_id == job.item_id,
+        JobRow.copy == job.copy + good,
+    )
+    return session.scalars(asked.order_by(JobRow.number).limit(1)).one()
 
 
 def retry(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
@@ -184,6 +250,11 @@ def retry(session: Session, *, job_id: UUID, by: UUID, now: datetime) -> JobRow:
     """
     job = get(session, job_id)
     if job.state is Job.READY:
+        return job
+    if job.gcode_sha256 is None:  # what was not good of a plate: never sliced by itself
+        if job.state is not Job.ORDERED:
+            job.reason = ""
+            job_event(session, job, JobEvent.SLICE_AGAIN, actor=account(by), now=now)
         return job
     job_event(session, job, JobEvent.RETRY, actor=account(by), now=now)
     _reserve(session, job)
@@ -293,19 +364,23 @@ def _ordered(
         session.flush()
     except IntegrityError as exc:  # at another printer, in the same moment
         raise Conflict(f"the key {key!r} has just ordered another quote") from exc
-    prints = [(item, copy) for item in quote.items for copy in range(1, item.copies + 1)]
-    for number, (item, copy) in enumerate(prints, start=1):
-        job = JobRow(
-            order_id=row.id,
-            number=number,
-            item=item,
-            copy=copy,
-            printer_id=quote.printer_id,
-            state=Job.ORDERED,
-            reserved_mg=item.mass_mg,
-            created_at=now,
-        )
-        session.add(job)
+    number = 1
+    for item in quote.items:
+        copy = 1
+        for pieces in plates(item.copies, item.pieces):
+            job = JobRow(
+                order_id=row.id,
+                number=number,
+                item=item,
+                copy=copy,
+                pieces=pieces,
+                printer_id=quote.printer_id,
+                state=Job.ORDERED,
+                reserved_mg=item.mass_mg * pieces,
+                created_at=now,
+            )
+            session.add(job)
+            number, copy = number + 1, copy + pieces
     session.flush()
     return row
 
@@ -315,9 +390,8 @@ def _reserve(session: Session, job: JobRow) -> None:
     quote = job.order.quote
     job.reserved_mg, job.reason = 0, ""
     session.flush()
-    needed_mg = job.mass_mg or job.item.mass_mg
-    check_left(session, rows.made_from(session, quote), needed_mg=needed_mg)
-    job.reserved_mg = needed_mg
+    check_left(session, rows.made_from(session, quote), needed_mg=job.needed_mg)
+    job.reserved_mg = job.needed_mg
 
 
 def _run_to_judge(session: Session, job: JobRow) -> RunRow:

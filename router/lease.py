@@ -375,7 +375,10 @@ def title(session: Session, job: JobRow) -> str:
     """Design, version, part and copy of a job, for the agent's screen."""
     item = job.item
     part, version, design = designs.part(session, item.part_id)
-    copy = f", copy {job.copy} of {item.copies}" if item.copies > 1 else ""
+    copy = ""
+    if item.copies > 1:
+        several = f"copies {job.copy} to {job.copies[-1]}"
+        copy = f", {several if len(job.copies) > 1 else f'copy {job.copy}'} of {item.copies}"
     return f"{design.title}: {part.name}{copy} ({version.commit[:10]})"
 
 

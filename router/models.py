@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    func,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -38,7 +39,7 @@ class QuoteRow(Base):
     spool_id: Mapped[UUID] = mapped_column(ForeignKey("spool.id"))
     """All of it is made from this one."""
     copies: Mapped[int]
-    """Of all parts together: as many jobs an order has."""
+    """Of all parts together."""
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int] = mapped_column(BigInteger)
     distance_m: Mapped[int] = mapped_column(BigInteger)
@@ -89,6 +90,8 @@ class QuoteItemRow(Base):
     estimated_s: Mapped[int] = mapped_column(BigInteger)
     """The same before the printer's record corrected it: what the record is made of, for a record
     of corrected figures would correct itself away."""
+    pieces: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Most copies of it on one plate."""
 
 
 class OrderRow(Base):
@@ -132,7 +135,11 @@ class JobRow(Base):
     item_id: Mapped[UUID] = mapped_column(ForeignKey("quote_item.id"), index=True)
     """The part it makes, as it was quoted."""
     copy: Mapped[int]
-    """1 to the copies of its part."""
+    """1 to the copies of its part; of several on its plate the first."""
+    pieces: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Copies of its part on the plate."""
+    good: Mapped[int | None]
+    """How many of them passed when not all did: another job makes the others."""
     printer_id: Mapped[UUID] = mapped_column(ForeignKey("printer.id"))
     state: Mapped[Job] = mapped_column(EnumByValue(Job), default=Job.ORDERED)
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -158,6 +165,26 @@ class JobRow(Base):
     order: Mapped[OrderRow] = relationship(back_populates="jobs")
     item: Mapped[QuoteItemRow] = relationship()
     runs: Mapped[list["RunRow"]] = relationship(order_by="RunRow.fence")
+
+    @property
+    def copies(self) -> range:
+        """The numbers of the copies that it stands for."""
+        return range(self.copy, self.copy + (self.pieces if self.good is None else self.good))
+
+    @property
+    def needed_mg(self) -> int:
+        """Filament of the whole plate: as sliced, else as quoted."""
+        return self.mass_mg or self.item.mass_mg * self.pieces
+
+    @property
+    def needed_s(self) -> int:
+        """Time of the whole plate: as sliced, else as quoted."""
+        return self.duration_s or self.item.duration_s * self.pieces
+
+
+NEEDED_MG = func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg * JobRow.pieces)
+NEEDED_S = func.coalesce(JobRow.duration_s, QuoteItemRow.duration_s * JobRow.pieces)
+"""The same in a statement that joins a job's item."""
 
 
 class SliceRow(Base):

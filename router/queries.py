@@ -12,7 +12,16 @@ from basis.errors import NotFound
 from designs import queries as designs
 from printers import queries as printers
 from printers.models import PrinterRow, SpoolRow, WorkshopRow
-from router.models import HappeningRow, JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
+from router.models import (
+    NEEDED_MG,
+    NEEDED_S,
+    HappeningRow,
+    JobRow,
+    OrderRow,
+    QuoteItemRow,
+    QuoteRow,
+    RunRow,
+)
 from router.states import OPEN, Job
 
 UNFINISHED = frozenset(Job) - {Job.DONE, Job.CANCELLED, Job.UNROUTABLE}
@@ -212,8 +221,8 @@ def owed_by(
             QuoteItemRow.part_id,
             OrderRow.maker_id,
             QuoteItemRow.copies,
-            func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg),
-            func.coalesce(JobRow.duration_s, QuoteItemRow.duration_s),
+            NEEDED_MG,
+            NEEDED_S,
             SpoolRow.material,
             SpoolRow.colour,
         )

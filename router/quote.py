@@ -104,6 +104,15 @@ class Item:
     duration_s: int
     """One copy, as estimated."""
     duration_source: str
+    pieces: int = 1
+    """Most copies of it that lie on one plate."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For the inputs of a quote."""
+        said = asdict(self)
+        if self.pieces == 1:  # so that quotes from before there were plates keep their names
+            del said["pieces"]
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +148,13 @@ class Inputs:
 
     @property
     def copies(self) -> int:
-        """Of all parts together: as many prints."""
+        """Of all parts together."""
         return sum(item.copies for item in self.items)
+
+    @property
+    def prints(self) -> int:
+        """How many plates are printed."""
+        return sum(len(plates(item.copies, item.pieces)) for item in self.items)
 
     @property
     def mass_mg(self) -> int:
@@ -156,7 +170,7 @@ class Inputs:
         """For the row; `from_json` reads it back."""
         said = asdict(self)
         said |= {
-            "items": list(said["items"]),
+            "items": [item.to_json() for item in self.items],
             "prices": self.prices.to_json(),
             "carriage": self.carriage.to_json(),
         }
@@ -241,8 +255,15 @@ def quote(inputs: Inputs) -> Quote:
     )
 
 
-def job_weights(inputs: Inputs) -> list[int]:
-    """What each job of an order takes to make, in the order of parts and copies: its share of the
+def plates(copies: int, pieces: int) -> list[int]:
+    """How many copies lie on each plate when `pieces` fit on one: full plates first, so that most
+    of them are sliced once."""
+    full, rest = divmod(copies, pieces)
+    return [pieces] * full + ([rest] if rest else [])
+
+
+def copy_weights(inputs: Inputs) -> list[int]:
+    """What each copy in an order takes to make, in the order of parts and copies: its share of the
     price is in proportion. Whole numbers of a unit so small that nothing is rounded."""
     return [
         item.mass_mg * inputs.material_per_kg_minor * 3_600
@@ -254,7 +275,7 @@ def job_weights(inputs: Inputs) -> list[int]:
 
 
 def made_minor(inputs: Inputs, *, mass_mg: int, duration_s: int) -> int:
-    """Material and machine time of one copy at other figures: what a slice is compared by."""
+    """Material and machine time of one plate at other figures: what a slice is compared by."""
     material = ceil_div(mass_mg * inputs.material_per_kg_minor, 1_000_000)
     return material + ceil_div(duration_s * inputs.prices.per_hour_minor, 3_600)
 
@@ -267,7 +288,7 @@ def start_s(*, queue_s: int, bed_clear: bool) -> int:
 def eta_s(inputs: Inputs) -> int:
     """Seconds from now until the maker has the last print, as far as anybody can tell."""
     begin_s = start_s(queue_s=inputs.queue_s, bed_clear=inputs.bed_clear) + inputs.quiet_s
-    between_s = BED_WAIT_S * (inputs.copies - 1)  # each print waits for a person to clear the bed
+    between_s = BED_WAIT_S * (inputs.prints - 1)  # each print waits for a person to clear the bed
     made_s = begin_s + inputs.duration_s + between_s + HANDLING_S
     speed = SPEED_M_PER_H.get(Mode(inputs.mode))
     carried_s = PARCEL_S if speed is None else ceil_div(inputs.distance_m * 3_600, speed)

@@ -20,11 +20,12 @@ from printers.quiet import delay_s
 from printers.slicer_ini import margin_um
 from router import jobs
 from router.emissions import CURRENT, factors
+from router.estimate import Record
 from router.figures import Figures, Figuring, by_record, records
 from router.globe import Place, great_circle_m
 from router.index import Index
 from router.matching import Axis, Body, Fixer, Need, Reason, is_near_miss, spool_for, why_not
-from router.models import JobRow, QuoteItemRow, QuoteRow
+from router.models import NEEDED_S, JobRow, QuoteItemRow, QuoteRow
 from router.quote import (
     BED_WAIT_S,
     MOST_IDLE_H,
@@ -33,6 +34,7 @@ from router.quote import (
     Preset,
     Quote,
     late_after_s,
+    plates,
     quote,
     sha256_of,
     start_s,
@@ -46,7 +48,7 @@ MOST_CANDIDATES = 1_024
 """Printers looked at for one request."""
 
 MOST_COPIES = 100
-"""Of all parts together: each is a job."""
+"""Of all parts together: each may be a job."""
 
 MOST_PARTS = 40
 """Different parts in one wish."""
@@ -220,7 +222,8 @@ class _Search:
     def __init__(self, session: Session, request: Request, *, now: datetime, unseen_s: int) -> None:
         self._request, self._now, self._unseen_s = request, now, unseen_s
         self._reserved = jobs.reserved_mg(session)
-        self._figuring = Figuring([each.part for each in request.items], request.choices)
+        parts = [(each.part, each.copies) for each in request.items]
+        self._figuring = Figuring(parts, request.choices)
         self._circuity = factors().circuity
         self._names = request.names
         self._currency = request.currency
@@ -252,19 +255,35 @@ class _Search:
         rows.sort(key=lambda offer: (metres[offer.printer], offer.printer))
         queues = _queues_s(session, list(metres))
         known = records(session, rows)
-        self._figuring.learn(session, {offer.profile for offer in rows})
+        self._figuring.learn(session, {(offer.profile, offer.most_pieces) for offer in rows})
         for offer in rows:
-            said = self._figuring.of(offer.profile, record=known.get(offer.printer))
+            self._consider(
+                offer,
+                record=known.get(offer.printer),
+                straight_m=metres[offer.printer],
+                queue_s=queues.get(offer.printer, 0),
+            )
+
+    def _planned(
+        self, offer: Offer, *, record: Record | None, queue_s: int
+    ) -> tuple[tuple[Figures, ...], tuple[Item, ...], int | None]:
+        """Figures, plates, and what quiet hours add; None when they leave no time for a plate.
+        Where full plates are too long for them, one copy at a time may not be."""
+        for most in dict.fromkeys((offer.most_pieces, 1)):
+            said = self._figuring.of((offer.profile, most), record=record)
             figures = tuple(by_record(each, offer) for each in said)
-            queue_s = queues.get(offer.printer, 0)
-            self._consider(offer, figures, straight_m=metres[offer.printer], queue_s=queue_s)
+            items = _items(self._request, self._names, figures)
+            quiet_s = _quiet_s(offer, items, queue_s=queue_s, now=self._now)
+            if quiet_s is not None:
+                break
+        return figures, items, quiet_s
 
     def _consider(
-        self, offer: Offer, figures: Sequence[Figures], *, straight_m: int, queue_s: int
+        self, offer: Offer, *, record: Record | None, straight_m: int, queue_s: int
     ) -> None:
         """One printer: a candidate for each way the parts can travel, or a refusal."""
         request = self._request
-        items = _items(request, self._names, figures)
+        figures, items, quiet_s = self._planned(offer, record=record, queue_s=queue_s)
         plain_s = tuple(each.estimated_s for each in figures)
         needed = _need(request, offer, items)
         circuity = self._circuity(offer.country).value
@@ -280,7 +299,6 @@ class _Search:
         if not ways:
             reasons = (*reasons, _no_way(request, offer, distance_m))
         spool = spool_for(needed, offer)
-        quiet_s = _quiet_s(offer, items, queue_s=queue_s, now=self._now)
         if quiet_s is None:
             reasons = (*reasons, _no_hours(items))
         made: list[_Candidate] = []
@@ -319,6 +337,7 @@ def _items(request: Request, names: Sequence[str], figures: Sequence[Figures]) -
             mass_source=each.mass_source,
             duration_s=each.duration_s,
             duration_source=each.duration_source,
+            pieces=each.pieces,
         )
         for wanted, name, each in zip(request.items, names, figures, strict=True)
     )
@@ -388,7 +407,11 @@ def _quiet_s(offer: Offer, items: Sequence[Item], *, queue_s: int, now: datetime
         offer.quiet,
         offer.time_zone,
         now + timedelta(seconds=start_s(queue_s=queue_s, bed_clear=offer.bed_clear)),
-        durations_s=(item.duration_s for item in items for _copy in range(item.copies)),
+        durations_s=(
+            item.duration_s * pieces
+            for item in items
+            for pieces in plates(item.copies, item.pieces)
+        ),
         between_s=BED_WAIT_S,
     )
 
@@ -485,6 +508,7 @@ def _item_rows(request: Request, found: _Candidate) -> list[QuoteItemRow]:
             mass_mg=item.mass_mg,
             duration_s=item.duration_s,
             estimated_s=estimated_s,
+            pieces=item.pieces,
         )
         for position, (wanted, item, estimated_s) in enumerate(figured)
     ]
@@ -496,7 +520,7 @@ def _queues_s(session: Session, printers: Sequence[UUID]) -> dict[UUID, int]:
     asked = (
         select(
             JobRow.printer_id,
-            func.sum(func.coalesce(JobRow.duration_s, QuoteItemRow.duration_s)),
+            func.sum(NEEDED_S),
         )
         .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
         .where(JobRow.printer_id.in_(printers), JobRow.state.in_(waiting))

@@ -39,7 +39,7 @@ from printers.slicer import (
 from router import estimate, jobs, learning, rows
 from router.figures import down_of, plate_of
 from router.history import HUB, job_event
-from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, SliceRow
+from router.models import JobRow, OrderRow, QuoteRow, SliceRow
 from router.quote import Inputs, made_minor
 from router.states import Job, JobEvent
 
@@ -59,6 +59,7 @@ class _Plate:
     profile: Profile
     choices: Choices
     down: Direction | None
+    pieces: int
     estimated_mg: int
     """As plainly estimated, for the printer's record."""
 
@@ -126,7 +127,8 @@ def _plate(session: Session, job_id: UUID) -> _Plate | None:
         down=down_of(facts, choices),
         profile=profile,
         choices=choices,
-        estimated_mg=estimate.mass_mg(lying, profile=profile, choices=choices),
+        pieces=job.pieces,
+        estimated_mg=estimate.mass_mg(lying, profile=profile, choices=choices) * job.pieces,
     )
 
 
@@ -135,7 +137,7 @@ def _key(plate: _Plate) -> str:
         stl_sha256=plate.stl_sha256,
         ini=job_ini(plate.profile, plate.choices),
         engine_version=engine_version(),
-        copies=1,
+        copies=plate.pieces,
         down=plate.down,
     )
 
@@ -167,6 +169,7 @@ def _made(
             _stored(blobs, plate.stl_sha256),
             profile=plate.profile,
             choices=plate.choices,
+            copies=plate.pieces,
             down=plate.down,
             folder=folder,
             limits=replace(LIMITS, wall_s=wall_s),
@@ -188,6 +191,7 @@ def _remembered(database: Database, plate: _Plate, sliced: Sliced) -> SliceRow:
         plate=plate_of(
             stl_sha256=plate.stl_sha256,
             ini=job_ini(plate.profile, plate.choices),
+            pieces=plate.pieces,
             down=plate.down,
         ),
         gcode_sha256=sliced.sha256,
@@ -241,7 +245,7 @@ def ready(
     quote = job.order.quote
     pace = session.get_one(PrinterRow, job.printer_id).took_per_mille
     took_s = learning.scaled(made.duration_s, pace)
-    why = _dearer(quote, job.item, made, took_s=took_s) or _too_heavy(session, job, quote, made)
+    why = _dearer(quote, job, made, took_s=took_s) or _too_heavy(session, job, quote, made)
     job.gcode_sha256, job.gcode_sha1 = made.gcode_sha256, made.gcode_sha1
     job.gcode_bytes, job.sliced_by = made.gcode_bytes, made.sliced_by
     job.mass_mg, job.duration_s = made.mass_mg, made.duration_s
@@ -255,17 +259,18 @@ def ready(
     job_event(session, job, JobEvent.SLICED, actor=HUB, now=now, note=made.sliced_by)
 
 
-def _dearer(quote: QuoteRow, item: QuoteItemRow, made: SliceRow, *, took_s: int) -> str:
+def _dearer(quote: QuoteRow, job: JobRow, made: SliceRow, *, took_s: int) -> str:
     """Why the slice is not worth the quoted price any more, in words; or nothing. `took_s`: its
     time as this printer would take."""
     inputs = Inputs.from_json(quote.inputs)
-    quoted = made_minor(inputs, mass_mg=item.mass_mg, duration_s=item.duration_s)
+    mass_mg, duration_s = job.item.mass_mg * job.pieces, job.item.duration_s * job.pieces
+    quoted = made_minor(inputs, mass_mg=mass_mg, duration_s=duration_s)
     needed = made_minor(inputs, mass_mg=made.mass_mg, duration_s=took_s)
     if needed * 100 <= quoted * (100 + MORE_PCT):
         return ""
     return (
         f"the slice needs {made.mass_mg / 1000:.1f} g and {took_s // 60} min, quoted"
-        f" were {item.mass_mg / 1000:.1f} g and {item.duration_s // 60} min: material and"
+        f" were {mass_mg / 1000:.1f} g and {duration_s // 60} min: material and"
         f" machine time are {needed * 100 // max(1, quoted) - 100} % dearer"
     )
 

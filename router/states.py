@@ -65,6 +65,7 @@ class JobEvent(StrEnum):
     RELEASED = "released"
     RUN_FAILED = "run_failed"
     RETRY = "retry"
+    SLICE_AGAIN = "slice_again"  # once more, and other copies are on the plate than before
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
     RECEIVE = "receive"
     CANCEL = "cancel"
@@ -122,6 +123,7 @@ JOB_TRANSITIONS: Mapping[tuple[Job, JobEvent], Job] = {
     (Job.ASSIGNED, JobEvent.PASS): Job.PASSED,
     # A part made is a part made: cancelling an assigned job releases or stops its run first.
     (Job.FAILED, JobEvent.RETRY): Job.READY,
+    (Job.FAILED, JobEvent.SLICE_AGAIN): Job.ORDERED,
     (Job.FAILED, JobEvent.CANCEL): Job.CANCELLED,
     (Job.PASSED, JobEvent.RECEIVE): Job.DONE,
 }

@@ -6,14 +6,14 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from printers import queries
 from printers.models import AgentRow, Bed, PrinterRow, SpoolRow, WorkshopRow
 from printers.offer import STARTS, Duty
 from printers.quiet import ends, start_after
-from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
+from router.models import NEEDED_MG, JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.states import Job, Run
 
 PAUSED = "it takes no new work: its workshop paused it"
@@ -32,7 +32,6 @@ LONGEST_WAITING = (JobRow.ready_at, JobRow.number, JobRow.id)
 def makeable(printer_id: UUID) -> Select[JobRow]:
     """The printer's ready jobs for which enough of their material is loaded, in their order."""
     quoted, loaded = aliased(SpoolRow), aliased(SpoolRow)
-    needed_mg = func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg)
     enough: ColumnElement[bool] = (
         select(loaded.id)
         .where(
@@ -40,7 +39,7 @@ def makeable(printer_id: UUID) -> Select[JobRow]:
             loaded.slot.is_not(None),
             loaded.material == quoted.material,
             loaded.colour == quoted.colour,
-            loaded.left_mg >= needed_mg,
+            loaded.left_mg >= NEEDED_MG,
         )
         .exists()
     )
@@ -106,9 +105,7 @@ def quiet_until(session: Session, printers: Collection[UUID], *, now: datetime) 
 def why_none(session: Session, printer_id: UUID) -> str:
     """Why a printer that could work has no `makeable` job, in words for its workshop."""
     waiting = session.execute(
-        select(
-            SpoolRow.material, SpoolRow.colour, func.coalesce(JobRow.mass_mg, QuoteItemRow.mass_mg)
-        )
+        select(SpoolRow.material, SpoolRow.colour, NEEDED_MG)
         .join(QuoteRow, QuoteRow.spool_id == SpoolRow.id)
         .join(OrderRow, OrderRow.quote_id == QuoteRow.id)
         .join(JobRow, JobRow.order_id == OrderRow.id)

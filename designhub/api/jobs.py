@@ -119,7 +119,8 @@ def passed(job_id: UUID) -> ResponseReturnValue:
 @describes("The part is not good", takes=schema.FailedAsk, gives=schema.Job, who="account")
 @needs(Scope.OPERATE)
 def failed(job_id: UUID) -> ResponseReturnValue:
-    """Said by a person of the workshop who looked, with the cause and whose fault it was."""
+    """Said by a person of the workshop who looked, with the cause and whose fault it was. Of
+    several copies on a plate some may be good: those pass."""
     asked = said(schema.FailedAsk)
     with this_hub().database.writing() as session:
         fail(session, g.caller, job_id, asked)
@@ -186,7 +187,7 @@ def fail(session: Session, caller: Caller, job_id: UUID, asked: schema.FailedAsk
     """Say that a part is not good, why, and perhaps that it is tried again at once."""
     _check_role(session, caller, job_id, "workshop")
     now = clock.now()
-    jobs.failed(
+    job = jobs.failed(
         session,
         job_id=job_id,
         by=caller.id,
@@ -194,9 +195,10 @@ def fail(session: Session, caller: Caller, job_id: UUID, asked: schema.FailedAsk
         job_at_fault=asked.job_at_fault,
         printer_at_fault=asked.printer_at_fault,
         now=now,
+        good=asked.good,
     )
     if asked.again:
-        jobs.retry(session, job_id=job_id, by=caller.id, now=now)
+        jobs.retry(session, job_id=job.id, by=caller.id, now=now)
 
 
 def _check_role(session: Session, caller: Caller, job_id: UUID, *wanted: str) -> None:

@@ -379,6 +379,11 @@ class Job(Message):
     id: UUID
     order: UUID
     copy: int
+    """Of several copies on its plate the first."""
+    pieces: int
+    """Copies on its plate."""
+    good: int | None
+    """How many of them passed when not all did: another job of the order makes the others."""
     copies: int
     """Of its part."""
     state: str
@@ -407,7 +412,7 @@ class Job(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPart(Message):
-    """One part of an order and its jobs, one for each copy."""
+    """One part of an order and its jobs, one for each plate."""
 
     design: str
     """Its title."""
@@ -418,7 +423,7 @@ class OrderPart(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order(Message):
-    """An accepted quote and its jobs, one for each copy of each part."""
+    """An accepted quote and its jobs, one for each plate of each part."""
 
     id: UUID
     quote: UUID
@@ -449,6 +454,9 @@ class FailedAsk(Message):
     job_at_fault: bool = False
     printer_at_fault: bool = True
     again: bool = False
+    good: int = 0
+    """Of several copies on the plate, how many are good all the same: they pass, and another job
+    of the order stands for the others."""
 
 
 # Workshops and printers.
@@ -553,13 +561,15 @@ class SpoolAsk(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterChange(Message):
     """What a printer does from now on, and why, for everybody to read. Say `duty`, or `accepting`
-    alone: true is `open`, false is `paused`."""
+    alone: true is `open`, false is `paused`. Or say `most_pieces` alone."""
 
     duty: str | None = None
     """`open`, `paused` (starts nothing new), `draining` (makes what waits, takes no order) or
     `maintenance` (somebody works at it)."""
     accepting: bool | None = None
     because: str = ""
+    most_pieces: int | None = None
+    """Most copies of a part on one plate, from the next quote on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -653,6 +663,8 @@ class Printer(Message):
     """Its quiet hours, its own or its workshop's."""
     quiet_until: str | None
     """Nothing starts before then; null outside quiet hours."""
+    most_pieces: int
+    """Most copies of a part that lie on one plate."""
     ejects: bool
     """Its workshop declared that its end code takes the part off the bed."""
     printed_s: int

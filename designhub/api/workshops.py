@@ -129,17 +129,21 @@ def show_printer(printer_id: UUID) -> ResponseReturnValue:
 def change_printer(printer_id: UUID) -> ResponseReturnValue:
     """Whatever it is told, it finishes what it prints."""
     asked = said(schema.PrinterChange)
-    duty = _duty(asked)
+    duty, now = _duty(asked), clock.now()
     with this_hub().database.writing() as session:
-        access.own_printer(session, g.caller, printer_id)
-        upkeep.set_duty(
-            session,
-            printer_id=printer_id,
-            duty=duty,
-            because=plain_text(asked.because, most=2_000),
-            by=g.caller.id,
-            now=clock.now(),
-        )
+        printer = access.own_printer(session, g.caller, printer_id)
+        if asked.most_pieces is not None:
+            upkeep.set_plates(session, printer, asked.most_pieces, by=g.caller.id, now=now)
+        if duty is not None:
+            upkeep.set_duty(
+                session,
+                printer_id=printer_id,
+                duty=duty,
+                because=plain_text(asked.because, most=2_000),
+                by=g.caller.id,
+                now=now,
+            )
+        session.flush()
         session.expire_all()
         return _printer(session, printer_id).to_json()
 
@@ -206,7 +210,9 @@ def enrol(name: str) -> ResponseReturnValue:
     return made.to_json(), 201
 
 
-def _duty(asked: schema.PrinterChange) -> Duty:
+def _duty(asked: schema.PrinterChange) -> Duty | None:
+    if asked.most_pieces is not None and asked.duty is None and asked.accepting is None:
+        return None
     if (asked.duty is None) == (asked.accepting is None):
         raise Invalid(f"say duty ({', '.join(Duty)}), or accepting alone")
     if asked.duty is None:

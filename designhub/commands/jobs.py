@@ -104,6 +104,7 @@ _verb("agree", "Make it at the quoted price although it needs more than was quot
 @click.option("--job-at-fault", is_flag=True, help="The part or its settings are to blame.")
 @click.option("--printer-not-at-fault", is_flag=True, help="The printer is not to blame.")
 @click.option("--again", is_flag=True, help="Allow one more try at once.")
+@click.option("--good", default=0, help="So many of the copies on the plate are good all the same.")
 @hub_options
 @json_option
 def failed(
@@ -113,27 +114,38 @@ def failed(
     job_at_fault: bool,
     printer_not_at_fault: bool,
     again: bool,
+    good: int,
     as_json: bool,
 ) -> None:
     """You looked: the part is not good, or did not come about.
 
     \b
     designhub job failed 1f6c2b1e-… --because "came off the bed" --again
+    designhub job failed 1f6c2b1e-… --because "one came off the bed" --good 3 --again
     """
     asked = schema.FailedAsk(
         cause=because,
         job_at_fault=job_at_fault,
         printer_at_fault=not printer_not_at_fault,
         again=again,
+        good=good,
     )
     _put(api.ask(schema.Job, "POST", f"/jobs/{job_id}/failed", asked), as_json)
+
+
+def _which(found: schema.Job) -> str:
+    """The copies that a job makes."""
+    number = found.pieces if found.good is None else found.good
+    if number == 1:
+        return f"copy {found.copy}"
+    return f"copies {found.copy} to {found.copy + number - 1}"
 
 
 def _put(found: schema.Job, as_json: bool) -> None:
     if as_json:
         put_json(found)
         return
-    put(f"{found.design}: {found.part} ({found.commit[:10]}), copy {found.copy} of {found.copies}")
+    put(f"{found.design}: {found.part} ({found.commit[:10]}), {_which(found)} of {found.copies}")
     put(f"{line(found)}")
     put(
         f"{place(found.where)}, {words.distance(found.distance_m)} by {found.mode};"

@@ -72,6 +72,23 @@ def reopen(api: HubApi, on: str, as_json: bool) -> None:
 
 @printer.command()
 @ON
+@click.argument("most", metavar="COPIES", type=click.IntRange(1))
+@hub_options
+@json_option
+def plates(api: HubApi, on: str, most: int, as_json: bool) -> None:
+    """Print up to so many copies of a part on one plate, from the next quote on.
+
+    \b
+    designhub printer plates atelier/ender 4
+    """
+    asked = schema.PrinterChange(most_pieces=most)
+    put_printer(
+        api.ask(schema.Printer, "PATCH", f"/printers/{printer_id(api, on)}", asked), as_json
+    )
+
+
+@printer.command()
+@ON
 @click.argument("task", required=False)
 @click.option("--note", default="", help="More about it.")
 @click.option("--again-hours", type=click.IntRange(1), help="Due after so many hours of printing.")

@@ -38,6 +38,7 @@ RUNS: Mapping[Run, Lazy] = {
 }
 
 HAPPENINGS: Mapping[str, Lazy] = {
+    "job.begun": lazy("Not good the first time"),
     "job.sliced": lazy("The G-code is ready"),
     "job.costs_more": lazy("The slice needs much more than was quoted"),
     "job.agree": lazy("Agreed to make it at the quoted price"),
@@ -46,6 +47,7 @@ HAPPENINGS: Mapping[str, Lazy] = {
     "job.released": lazy("Back to the queue"),
     "job.run_failed": lazy("The try failed"),
     "job.retry": lazy("One more try"),
+    "job.slice_again": lazy("One more try, on a plate of its own"),
     "job.pass": lazy("Found good"),
     "job.receive": lazy("Handed over"),
     "job.cancel": lazy("Cancelled"),
@@ -183,11 +185,27 @@ def job_state(job: Job, run: Run | None) -> str:
     return str(JOBS[job])
 
 
-def of_part(part: str, *, copy: int, copies: int) -> str:
+def of_part(part: str, copies: range, wanted: int) -> str:
     """Which job of an order of several parts it is."""
-    if copies == 1:
-        return part
-    return _("%(part)s, copy %(n)s of %(all)s", part=part, n=copy, all=copies)
+    which = of_all(copies, wanted)
+    return _("%(part)s, %(which)s", part=part, which=which) if which else part
+
+
+def of_all(copies: range, wanted: int) -> str:
+    """Which copies of its part a job makes: `copy 2 of 3`; nothing where one is wanted."""
+    if wanted == 1:
+        return ""
+    if len(copies) == 1:
+        return _("copy %(n)s of %(all)s", n=copies[0], all=wanted)
+    first, last = copies[0], copies[-1]
+    return _("copies %(first)s to %(last)s of %(all)s", first=first, last=last, all=wanted)
+
+
+def numbered(copies: range) -> str:
+    """The copies that a job makes, as its name: `Copy 2`, `Copies 1 to 4`."""
+    if len(copies) == 1:
+        return _("Copy %(n)s", n=copies[0])
+    return _("Copies %(first)s to %(last)s", first=copies[0], last=copies[-1])
 
 
 def moves(job: Job, run: Run | None) -> bool:

@@ -116,6 +116,7 @@ def failed(job_id: UUID) -> ResponseReturnValue:
         job_at_fault="job_at_fault" in request.form,
         printer_at_fault="printer_at_fault" in request.form,
         again="again" in request.form,
+        good=_good(request.form.get("good", "")),
     )
     with this_hub().database.writing() as database:
         fail(database, g.caller, job_id, asked)
@@ -182,13 +183,21 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         names=names,
         pictured=story.part_id in pictured,
         again=wish.address,
-        share_minor=total(lines_of_jobs(story.quote)[job.number - 1]),
+        share_minor=total(lines_of_jobs(story.quote, [job])[0]),
         actor=lambda actor: _actor(actor, story, g.caller),
         live=job.state not in ENDED_JOBS,
         refresh_s=_refresh_s(moves(job.state, state)),
         now=clock.now(),
     )
     return page, 200 if fault is None else status_of(fault)
+
+
+def _good(text: str) -> int:
+    """How many of a plate are good all the same, as it was typed. Raises Invalid."""
+    said = text.strip() or "0"
+    if not (said.isascii() and said.isdigit() and len(said) < 5):
+        raise Invalid(f"good: {text[:40]!r} is not a whole number")
+    return int(said)
 
 
 def _printed(story: JobStory, signed: Mapping[UUID, Signed]) -> Printed | None:

@@ -12,7 +12,6 @@ from basis.errors import Invalid, NotFound
 from commons.settlement import total
 from designhub.api.jobs import accept, say
 from designhub.hub import this_hub
-from designhub.language import _
 from designhub.web import job_words
 from designhub.web.job_words import moves
 from designhub.web.kit import called
@@ -75,6 +74,11 @@ class _Group:
     name: str
     picture: str | None
     jobs: list[JobRow]
+
+    @property
+    def copies(self) -> int:
+        """How many copies its jobs make."""
+        return sum(len(job.copies) for job in self.jobs)
 
 
 @bp.post("/orders")
@@ -161,8 +165,8 @@ def cancel(order_id: UUID) -> ResponseReturnValue:
 def label(job: JobRow, shown: _Shown) -> str:
     """Which job of an order it is: of one part its copy, of several the part too."""
     if not shown.several:
-        return _("Copy %(n)s", n=job.copy)
-    return job_words.of_part(shown.names[job.item_id], copy=job.copy, copies=job.item.copies)
+        return job_words.numbered(job.copies)
+    return job_words.of_part(shown.names[job.item_id], job.copies, job.item.copies)
 
 
 def _groups(row: OrderRow, shown: _Shown, pictured: frozenset[int]) -> list[_Group]:
@@ -200,12 +204,12 @@ def _shown(row: OrderRow, titles: dict[int, tuple[str, str]], pictured: frozense
         names={item.id: part for item, (_design, part) in zip(items, of_parts, strict=True)},
         pictured=next((item.part_id for item in items if item.part_id in pictured), None),
         open=any(job.state not in ENDED_JOBS for job in row.jobs),
-        made=sum(job.state in MADE for job in wanted),
-        wanted=len(wanted),
+        made=sum(len(job.copies) for job in wanted if job.state in MADE),
+        wanted=sum(len(job.copies) for job in wanted),
     )
 
 
 def _minor(row: OrderRow, states: Collection[Job]) -> int:
     """What the jobs in some states cost, as the open book divides the price."""
-    lines = lines_of_jobs(row.quote)
-    return sum(total(lines[job.number - 1]) for job in row.jobs if job.state in states)
+    jobs = [job for job in row.jobs if job.state in states]
+    return sum(total(lines) for lines in lines_of_jobs(row.quote, jobs))

@@ -58,6 +58,19 @@ def ejects(printer_id: UUID) -> ResponseReturnValue:
         return back(printer)
 
 
+@bp.post("/printers/<uuid:printer_id>/plates")
+@signed_in
+def plates(printer_id: UUID) -> ResponseReturnValue:
+    """How many copies of a part share a plate."""
+    most = request.form.get("most_pieces", "").strip()
+    if not (most.isascii() and most.isdigit() and len(most) < 5):
+        raise Invalid(f"copies on a plate: {most[:40]!r} is not a whole number")
+    with this_hub().database.writing() as session:
+        printer = own(session, g.caller, printer_id)
+        upkeep.set_plates(session, printer, int(most), by=g.caller.id, now=clock.now())
+        return back(printer)
+
+
 @bp.post("/printers/<uuid:printer_id>/quiet")
 @signed_in
 def quiet_hours(printer_id: UUID) -> ResponseReturnValue:

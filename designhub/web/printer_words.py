@@ -40,6 +40,7 @@ NOTES: Mapping[str, Lazy] = {
     "draining": lazy("Finishes what waits, takes no order"),
     "maintenance": lazy("In maintenance"),
     "quiet": lazy("Changed its quiet hours"),
+    "plates": lazy("Most copies on a plate"),
     "loaded": lazy("Loaded a spool"),
     "unloaded": lazy("Took a spool out"),
     "changed": lazy("Changed what the machine is"),

@@ -139,7 +139,7 @@ def test_an_order_of_one_part_is_one_of_several_with_one(fresh: Database) -> Non
         ]
         assert [job.state for job in order.jobs] == [Job.READY, Job.ORDERED]
         assert recomputed(order.quote).lines[0].amount_minor == 500  # 200 g at 25.00 a kilogram
-        shares = [each for ((_label, each),) in bookkeeping.lines_of_jobs(order.quote)]
+        shares = [each for ((_label, each),) in bookkeeping.lines_of_jobs(order.quote, order.jobs)]
         assert shares == [251, 250]
         assert len(queries.history_of(session, [job.id for job in order.jobs])) == 2
 

@@ -211,7 +211,7 @@ def test_each_job_settles_its_share_and_the_shares_are_the_price(
 ) -> None:
     (quote,) = ask(database, world, some(kit, 2, 1, 1)).quotes
     made = order(database, world, quote)
-    shares = [total(lines) for lines in bookkeeping.lines_of_jobs(made.quote)]
+    shares = [total(lines) for lines in bookkeeping.lines_of_jobs(made.quote, made.jobs)]
     assert sum(shares) == quote.total_minor
     heavy, _, light, _ = shares
     assert heavy > light  # a bracket takes more than a knob

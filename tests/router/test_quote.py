@@ -20,8 +20,8 @@ from router.quote import (
     Inputs,
     Preset,
     Quote,
+    copy_weights,
     eta_s,
-    job_weights,
     late_after_s,
     made_minor,
     quote,
@@ -158,14 +158,14 @@ def test_a_line_of_several_parts_names_each_source() -> None:
 def test_the_price_divides_over_the_jobs_exactly(one: Inputs) -> None:
     result = quote(one)
     lines = [(line.label, line.amount_minor) for line in result.lines]
-    jobs = per_job(lines, weights=job_weights(one))
+    jobs = per_job(lines, weights=copy_weights(one))
     assert len(jobs) == one.copies
     assert sum(total(each) for each in jobs) == result.total_minor
 
 
 def test_the_jobs_of_one_part_bear_the_same() -> None:
     """So an order of before, when it had one part, divides as it did."""
-    assert len(set(job_weights(inputs(items=(item(copies=7),))))) == 1
+    assert len(set(copy_weights(inputs(items=(item(copies=7),))))) == 1
 
 
 def test_inputs_of_one_part_as_they_were_stored_at_first() -> None:

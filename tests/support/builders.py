@@ -297,9 +297,16 @@ def ordered(
         made = queries.jobs_of(session, order.id)
         if ready:
             for job_id in made:
-                item = session.get_one(JobRow, job_id).item
-                slicing.ready(session, job_id, slice_row(item, key=str(job_id)), now=now)
+                job = session.get_one(JobRow, job_id)
+                slicing.ready(session, job_id, slice_of(job), now=now)
         return made
+
+
+def slice_of(job: JobRow) -> SliceRow:
+    """A slice that needs what was quoted of all copies on its plate."""
+    item = job.item
+    mass_mg, duration_s = item.mass_mg * job.pieces, item.duration_s * job.pieces
+    return slice_row(item, key=str(job.id), mass_mg=mass_mg, duration_s=duration_s)
 
 
 def slice_row(quote: QuoteItemRow, *, key: str, **changes: Any) -> SliceRow:
