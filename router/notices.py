@@ -18,7 +18,7 @@ from router.models import HappeningRow, JobRow, OrderRow, QuoteItemRow
 
 FOR_MAKERS = frozenset(
     {"job.sliced", "job.costs_more", "job.agree", "job.refuse", "job.run_failed", "job.retry"}
-    | {"job.pass", "job.receive", "job.cancel", "run.start", "message"}
+    | {"job.begun", "job.pass", "job.receive", "job.cancel", "run.start", "message"}
 )
 FOR_WORKSHOPS = frozenset(
     {"job.sliced", "job.costs_more", "job.run_failed", "job.receive", "job.cancel", "run.finish"}

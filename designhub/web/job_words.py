@@ -86,7 +86,7 @@ WAITS: Mapping[str, Lazy] = {
 """What a paused print waits for, for its maker."""
 
 LOOK = frozenset({"job.costs_more", "run.pause", "run.expire", "run.stop_asked", "job.cancel"})
-BAD = frozenset({"job.refuse", "job.run_failed", "run.fail", "run.moves_unbidden"})
+BAD = frozenset({"job.begun", "job.refuse", "job.run_failed", "run.fail", "run.moves_unbidden"})
 """Happenings by how a timeline marks them."""
 
 NEXT: Mapping[Job, tuple[Lazy, Lazy]] = {

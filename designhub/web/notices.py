@@ -34,6 +34,10 @@ AS_MAKER: Mapping[str, tuple[Lazy, str]] = {
     "job.refuse": (lazy("It cannot be made on this printer. Order it elsewhere."), "bad"),
     "job.run_failed": (lazy("The print failed. The workshop decides on another try."), "bad"),
     "job.retry": (lazy("The workshop tries once more."), ""),
+    "job.begun": (
+        lazy("Some of a plate were not good. The workshop decides on another try."),
+        "bad",
+    ),
     "job.pass": (lazy("It is made, and a person found it good."), "good"),
     "job.receive": (lazy("It was handed over."), "good"),
     "job.cancel": (lazy("It was cancelled."), "warn"),

@@ -78,7 +78,7 @@ def test_every_happening_has_words() -> None:
     words = {f"job.{event}" for _, event in JOB_TRANSITIONS}
     words |= {f"run.{event}" for _, event in RUN_TRANSITIONS}
     words |= {f"late.{event}" for event in ReportEvent}
-    words |= {"run.stop_asked", "run.moves_unbidden", talking.MESSAGE}
+    words |= {"job.begun", "run.stop_asked", "run.moves_unbidden", talking.MESSAGE}
     words |= {"run.waits_filament", "run.waits_printer", "run.ejected", "run.spool_changed"}
     words |= {"said.at_printer"}
     assert words == set(job_words.HAPPENINGS)
