@@ -212,6 +212,16 @@ class Beat(Message):
     waits_for: str = ""
     """While paused, a word of `WaitsFor` where it is known. A word that the hub does not know
     counts as none, so that either side may be the newer."""
+    nozzle_c: int | None = None
+    nozzle_target_c: int | None = None
+    bed_c: int | None = None
+    bed_target_c: int | None = None
+    """Whole °C, as last read; for people, like all that follows."""
+    layer: int | None = None
+    layers: int | None = None
+    """Which layer, from 1, and of how many."""
+    z_um: int | None = None
+    """How high that layer is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,17 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from printers.evidence import Job, evidence
+from printers.evidence import Job, Machine, Verdict, evidence
 from printers.octoprint import PrinterError
 from printers.port import Port
 from printers.steps import MOVED, Seen
+
+HEAT_S = 10.0
+"""How often the heaters of a print under way are read: instead of the file's record, so that
+watching asks no more of OctoPrint."""
+
+HEAT_OLD_S = 60.0
+"""After that nobody knows any more how warm it is."""
 
 
 class Sight:
@@ -32,7 +39,10 @@ class Sight:
         """By OctoPrint's record of a print that ended."""
         self._troubles: dict[str, tuple[float, str]] = {}
         self._traceless_since: float | None = None
-        self._connected = False
+        self._connected = self._running = False
+        self._machine: Machine | None = None
+        self._heat_at = -HEAT_OLD_S
+        self._heat_due_at = -HEAT_OLD_S
         self._position: tuple[int | None, float] = (None, clock())
 
     def look(self, *, sent: bool) -> Seen | None:
@@ -43,15 +53,19 @@ class Sight:
         try:
             # The job first, so that a print that ends between the two is seen as ended.
             job = self.octoprint.job()
-            file = self.octoprint.file(self.path)
-            own = self.octoprint.own_record(self.path)
+            if self._reads_heat(job):
+                verdict = Verdict.RUNNING  # as the look before said, and its own job says still
+            else:
+                file = self.octoprint.file(self.path)
+                own = self.octoprint.own_record(self.path)
+                verdict = evidence(file, job, self.path, sent, own)
+                self.print_s = file.last_print_s if file is not None else None
         except PrinterError as exc:
             self.job = self._traceless_since = None
+            self._running = False
             self.troubled("look", str(exc))
             return None
-        self.job = job
-        verdict = evidence(file, job, self.path, sent, own)
-        self.print_s = file.last_print_s if file is not None else None
+        self.job, self._running = job, verdict is Verdict.RUNNING
         if sent and verdict not in MOVED:
             self._traceless_since = self._traceless_since or self._clock()
         else:
@@ -65,6 +79,12 @@ class Sight:
             self._position = (job.filepos, self._clock())
         foreign = job.active and job.path != self.path
         return Seen(verdict=verdict, idle=job.idle, foreign=foreign, text=job.state)
+
+    @property
+    def machine(self) -> Machine | None:
+        """Its heaters, unless they were read too long ago."""
+        old = self._clock() - self._heat_at > HEAT_OLD_S
+        return None if old else self._machine
 
     @property
     def printing(self) -> bool:
@@ -108,6 +128,17 @@ class Sight:
         """For how long it has."""
         now = self._clock()
         return now - min((since for since, _ in self._troubles.values()), default=now)
+
+    def _reads_heat(self, job: Job) -> bool:
+        """Whether this look reads the heaters: of our print, known to run, once in a while."""
+        ours = self._running and job.active and job.path == self.path
+        if not ours or self._clock() < self._heat_due_at:
+            return False
+        self._heat_due_at = self._clock() + HEAT_S
+        with suppress(PrinterError):  # whatever ails it, the next look tells
+            self._machine = self.octoprint.printer()
+            self._heat_at = self._clock()
+        return True
 
     def _reconnect(self, job: Job) -> None:
         """Once: OctoPrint never does it by itself, and what fails twice is for a person."""

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from uuid import UUID
 
 from printers.evidence import Job, evidence
@@ -14,6 +14,7 @@ from printers.journal import FenceSeen, JournalFull, RunRecord, What
 from printers.octoprint import PrinterBusy, PrinterError, PrinterRefused
 from printers.protocol import Beat, Lease
 from printers.push import Hint, Reasons
+from printers.readings import Readings
 from printers.steps import MOVED
 from printers.tending import Tending, Tools
 from printers.waits import Waits
@@ -37,6 +38,7 @@ class View:
     title: str = ""
     progress_ppm: int = 0
     seconds_left: int | None = None
+    readings: Readings = field(default_factory=Readings)
     why_not: str = ""
     """The hub's word for why a ready printer gets nothing."""
 
@@ -124,6 +126,7 @@ class Station(threading.Thread):
             title=run.lease.title,
             progress_ppm=beat.progress_ppm,
             seconds_left=beat.seconds_left,
+            readings=Readings(**{each.name: getattr(beat, each.name) for each in fields(Readings)}),
         )
         with self._guard:
             self._view = view

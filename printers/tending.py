@@ -6,14 +6,15 @@ whatever line, the next start goes on from the journal and from what the printer
 
 import hashlib
 import threading
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from basis.errors import Invalid
-from printers.evidence import Verdict
+from printers.evidence import Job, Verdict
 from printers.gcode import GcodeRefused, Guard, measure
 from printers.hub import HubClient, HubFailed, HubRefused, WrongFile, backoff_s
 from printers.journal import Journal, JournalFull, RunRecord, What
@@ -31,6 +32,7 @@ from printers.octoprint import (
 )
 from printers.port import Port
 from printers.protocol import Beat, Lease, PermitAsk, Report, ReportEvent, StaleFence, Word
+from printers.readings import Layers, Readings, layers_of, readings
 from printers.sight import Sight
 from printers.steps import (
     MARGIN_S,
@@ -124,6 +126,8 @@ class Tending:
         self.cancelled_at: float | None = None
         self.beat = Beat(fence=run.lease.fence)
         self.failures = 0
+        self.layers: Layers | None = None
+        """Of the file, once it prints."""
 
     def until_told(self) -> RunRecord:
         """Go on until the hub knows the end, or the program stops."""
@@ -420,9 +424,19 @@ class Tending:
             seconds_left=None if job is None else job.print_time_left_s,
             text=self.text(todo, seen)[:500],
             waits_for=self.tools.waits(self.lease.path) if job and self.sight.paused else "",
+            **asdict(Readings() if job is None else self.readings(job)),
         )
         self.messenger.now(self.beat)
         self.show(self.sight.trouble)
+
+    def readings(self, job: Job) -> Readings:
+        """What a person who watches wants to know beside how far it is."""
+        if self.layers is None:
+            try:
+                self.layers = layers_of(self.file)
+            except OSError:  # somebody tidied up; a print needs no file here
+                self.layers = Layers(array("Q"), array("L"))
+        return readings(self.sight.machine, self.layers, job.filepos)
 
     def show(self, text: str) -> None:
         """Let the screen say why nothing happens."""

@@ -23,7 +23,7 @@ from printers import registry
 from printers.models import Bed, PrinterRow
 from printers.offer import STARTS
 from printers.protocol import Beat, Report, ReportEvent, StaleFence, WaitsFor, Word
-from router import ejecting, endings, rows, stretches
+from router import ejecting, endings, readings, rows, stretches
 from router.history import HUB, agent, job_event, noted, run_event
 from router.models import JobRow, RunRow
 from router.states import HELD, LIVE, OPEN, Event, JobEvent, Run
@@ -192,6 +192,7 @@ def renew(
     _progress(run, beat.progress_ppm)
     if moving and run.change_open:
         stretches.seen(session, run, standing=beat.paused)
+    readings.noted(run, beat)
     if beat.seconds_left is not None:
         run.seconds_left = max(0, min(beat.seconds_left, MOST_S_LEFT))
     return Word.STOP if run.stop_asked else Word.ON

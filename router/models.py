@@ -253,6 +253,14 @@ class RunRow(Base):
     """While it is paused, a word of `printers.protocol.WaitsFor` where its agent knows one."""
     photo_sha256: Mapped[str | None] = mapped_column(String(64))
     """What its agent photographed at its end (`router.photos`): for maker and workshop."""
+    nozzle_c: Mapped[int | None]
+    nozzle_target_c: Mapped[int | None]
+    bed_c: Mapped[int | None]
+    bed_target_c: Mapped[int | None]
+    layer: Mapped[int | None]
+    layers: Mapped[int | None]
+    z_um: Mapped[int | None]
+    """What its agent last read off the machine (`router.readings`), for pages alone."""
     change_open: Mapped[bool] = mapped_column(default=False, server_default=false())
     """A spool was changed, and the next word of its agent may still tell where it stood."""
 

@@ -123,9 +123,8 @@ def shares_mg(from_ppm: Sequence[int], *, sliced_mg: int, taken_mg: int) -> list
 def _reserve_the_rest(session: Session, run: RunRow) -> None:
     """What was made already came off the spool before: only the rest is spoken for."""
     job = session.get_one(JobRow, run.job_id)
-    whole_mg = job.reserved_mg if job.mass_mg is None else job.mass_mg
-    made_mg = ceil_div(whole_mg * run.progress_ppm, WHOLE_PPM)
-    job.reserved_mg = min(job.reserved_mg, whole_mg - made_mg)
+    made_mg = ceil_div(job.needed_mg * run.progress_ppm, WHOLE_PPM)
+    job.reserved_mg = min(job.reserved_mg, job.needed_mg - made_mg)
 
 
 def _of(session: Session, run: RunRow) -> list[StretchRow]:

@@ -22,6 +22,8 @@ from router.waiting import quiet_until
 Mark: TypeAlias = tuple[object, ...]
 
 PER_CENT_PPM = 10_000
+HOLDS_C = 3
+STEP_C = 5
 
 
 def jobs(session: Session, ids: Collection[UUID]) -> dict[UUID, Mark]:
@@ -93,6 +95,11 @@ def _jobs(group: InstrumentedAttribute[UUID]) -> Select[*tuple[Any, ...]]:
             RunRow.stop_asked,
             RunRow.photo_sha256,
             RunRow.waits_for,
+            RunRow.layer,
+            RunRow.nozzle_c,
+            RunRow.nozzle_target_c,
+            RunRow.bed_c,
+            RunRow.bed_target_c,
             RunRow.progress_ppm,
             RunRow.seconds_left,
         )
@@ -103,9 +110,18 @@ def _jobs(group: InstrumentedAttribute[UUID]) -> Select[*tuple[Any, ...]]:
 
 def _job_mark(row: Sequence[Any]) -> Mark:
     """A job's mark; per cent and minutes, so that a beat which shows nothing new wakes nobody."""
-    *states, progress_ppm, seconds_left = row[1:]
+    *states, nozzle_c, nozzle_target_c, bed_c, bed_target_c, progress_ppm, seconds_left = row[1:]
     minutes_left = None if seconds_left is None else (seconds_left + 30) // 60
-    return (*states, (progress_ppm or 0) // PER_CENT_PPM, minutes_left)
+    heat = (_heat(nozzle_c, nozzle_target_c), _heat(bed_c, bed_target_c))
+    return (*states, heat, (progress_ppm or 0) // PER_CENT_PPM, minutes_left)
+
+
+def _heat(actual_c: int | None, target_c: int | None) -> Mark:
+    """A heater that warms up wakes a page every few degrees, one that holds its heat does not."""
+    if actual_c is None:
+        return (None, target_c)
+    there = target_c is not None and abs(actual_c - target_c) <= HOLDS_C
+    return ("there" if there else actual_c // STEP_C, target_c)
 
 
 def _joined(marks: Iterable[tuple[UUID, Mark]]) -> dict[UUID, Mark]:

@@ -370,6 +370,15 @@ class Run(Message):
     """While it is paused: `filament`, `person`, `printer`, or nothing when nobody knows."""
     photo: str | None
     """Where the photo of the bed at its end is, for maker and workshop."""
+    nozzle_c: int | None = None
+    nozzle_target_c: int | None = None
+    bed_c: int | None = None
+    bed_target_c: int | None = None
+    """Whole °C, as its agent last read them; null where nobody knows."""
+    layer: int | None = None
+    layers: int | None = None
+    z_um: int | None = None
+    """The layer under way, from 1, of how many, and how high it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,6 +282,13 @@ def run(row: RunRow) -> schema.Run:
         photo=None
         if row.photo_sha256 is None
         else f"/api/v1/jobs/{row.job_id}/runs/{row.id}/photo",
+        nozzle_c=row.nozzle_c,
+        nozzle_target_c=row.nozzle_target_c,
+        bed_c=row.bed_c,
+        bed_target_c=row.bed_target_c,
+        layer=row.layer,
+        layers=row.layers,
+        z_um=row.z_um,
     )
 
 

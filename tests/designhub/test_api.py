@@ -351,6 +351,13 @@ AGENT_BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "progress_ppm": 1,
         "seconds_left": 1,
         "text": "x",
+        "nozzle_c": 214,
+        "nozzle_target_c": 215,
+        "bed_c": 60,
+        "bed_target_c": 60,
+        "layer": 1,
+        "layers": 2,
+        "z_um": 200,
     },
     ("POST", "/api/v1/runs/{run}/permit"): {"fence": 1, "sha256": "0" * 64},
     ("POST", "/api/v1/runs/{run}/report"): {

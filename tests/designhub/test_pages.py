@@ -279,6 +279,7 @@ def printed(hub: OpenHub, shop: Shop, job: object, *, until: str = "finished") -
     run, fence = work["run"], work["fence"]
     say(f"runs/{run}/permit", {"fence": fence, "sha256": work["sha256"]})
     beat = {"fence": fence, "printing": True, "progress_ppm": 425_000, "seconds_left": 310}
+    beat |= {"nozzle_c": 214, "nozzle_target_c": 215, "bed_c": 60, "layer": 12, "layers": 140}
     say(f"runs/{run}/beat", beat)
     if until == "finished":
         say(f"runs/{run}/report", {"fence": fence, "event": "finished", "print_s": 540})
@@ -294,9 +295,11 @@ def test_a_job_is_followed_judged_and_handed_over(hub: OpenHub, shop: Shop) -> N
     printed(hub, shop, job, until="printing")
     page = maker.get(f"/jobs/{job}").text.replace("\u00a0", " ")
     assert "Printing." in page and "42 % of the file" in page and "5 min left" in page
+    for read in ("layer 12 of 140", "nozzle 214 of 215 °C", "bed 60 °C"):
+        assert read in page
     assert 'http-equiv="refresh"' in page and "Stop the print and cancel" in page
     queue = owner.get(f"/workshops/{workshop_of(hub, shop)}").text
-    assert f"/jobs/{job}" in queue and title in queue
+    assert f"/jobs/{job}" in queue and title in queue and "layer 12 of 140" in queue
     assert "the bed is clear" not in queue
     early = owner.form(f"/printers/{shop.printer}/bed-clear")
     assert early.status_code == 409 and "wait for its end" in early.text

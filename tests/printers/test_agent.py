@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from basis.errors import Conflict
-from printers import steps
+from printers import sight, steps
 from printers.agent import MARKS, Agent, awake_s
 from printers.octoprint import OctoPrint
 from printers.protocol import ReportEvent
@@ -83,6 +83,32 @@ def test_a_run_from_lease_to_the_end(
     assert file is not None
     assert file.userdata["run"] == str(run.lease.run)
     assert list((tmp_path / "agent" / "gcode").iterdir()) == []
+
+
+def test_heat_and_layer_reach_the_hub(
+    hub: HubStandIn,
+    address: str,
+    printers: dict[str, tuple[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The layer by the bytes that OctoPrint sent, the heaters as its virtual printer has them."""
+    monkeypatch.setattr(sight, "HEAT_S", 0.3)
+    moves = b"G1 X10 E.02\nG1 X20 E.02\n" * 40
+    layers = [b"\n;LAYER_CHANGE\n;Z:%.1f\n" % (0.2 * n) + moves for n in range(1, 6)]
+    hub.order("ender", gcode(8.0) + b"".join(layers))
+    with running(config(address, tmp_path / "agent", printers)) as agent:
+        run = hub.wait_state(Run.PRINTING)
+        # OctoPrint asks the printer for its heat every few seconds.
+        until(lambda: run.beat is not None and run.beat.nozzle_c is not None)
+        until(lambda: run.beat is not None and (run.beat.layer or 0) >= 2)
+        beat = run.beat
+        assert beat is not None and beat.layer is not None
+        assert (beat.layers, beat.z_um) == (5, beat.layer * 200)
+        assert beat.nozzle_c is not None and 0 < beat.nozzle_c < 400
+        assert beat.bed_c is not None and beat.bed_target_c == 0
+        assert agent.snapshot().printers[0].readings.layers == 5
+        hub.wait_state(Run.PRINTED)
 
 
 @pytest.mark.parametrize("mark", MARKS)

@@ -17,6 +17,7 @@ from printers.agent import PrinterAt, Snapshot, View
 from printers.agent_cli import agent, run_agent
 from printers.agent_config import WHERE, load
 from printers.agent_screen import screen
+from printers.readings import Readings
 from tests.support.hub_stand_in import TOKEN, HubStandIn, hub_served
 from tests.support.octoprint_fixtures import StandInBench
 
@@ -149,9 +150,12 @@ def test_the_screen_shows_every_printer() -> None:
             title="cube 1.0",
             progress_ppm=500_000,
             seconds_left=3_700,
+            readings=Readings(
+                nozzle_c=213, nozzle_target_c=215, bed_c=60, layer=12, layers=140, z_um=2_400
+            ),
         ),
     )
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(screen(Snapshot(hub="connected", again_s=3.2, printers=views)))
     console.file.close()
     text = console.export_text()
@@ -161,6 +165,9 @@ def test_the_screen_shows_every_printer() -> None:
         "50 %",
         "1 h 01 min",
         "[50%]",
+        "213/215",
+        "60/?",
+        "12/140",
         "in 3 s",
     ):
         assert words in text

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from printers import registry
 from printers.models import Bed, PrinterRow
 from printers.offer import Duty
 from printers.protocol import ReportEvent, StaleFence, Word
-from router import endings, jobs, lease, waiting
+from router import endings, jobs, lease, readings, waiting
 from router.lease import BedNotClear, PermitOver
 from router.models import HappeningRow, JobRow, RunRow
 from router.states import Job, Run
@@ -470,6 +471,15 @@ def test_figures_that_cannot_be_are_kept_within_bounds(database: Database, world
         assert (run.progress_ppm, run.seconds_left) == (1_000_000, lease.MOST_S_LEFT)
         b.beat(session, world, run, printing=True, progress_ppm=-5, seconds_left=-5)
         assert (run.progress_ppm, run.seconds_left) == (1_000_000, 0)
+        high, low = (dict.fromkeys(readings.BOUNDS, each) for each in (1 << 40, -(1 << 62)))
+        wrong: list[dict[str, Any]] = [high, low, {"layer": 5, "layers": 4}]
+        for said in wrong:
+            b.beat(session, world, run, printing=True, **said)
+            assert not any(getattr(run, name) for name in readings.BOUNDS)
+        b.beat(session, world, run, printing=True, nozzle_c=-8, layer=4, layers=4, z_um=800)
+        assert (run.nozzle_c, run.layer, run.layers, run.z_um, run.bed_c) == (-8, 4, 4, 800, None)
+        b.beat(session, world, run, printing=True)  # as an older agent speaks
+        assert not any(getattr(run, name) for name in readings.BOUNDS)
         b.report(session, world, run, ReportEvent.FINISHED, print_s=1 << 62)
 
 

@@ -1,6 +1,7 @@
 """Marks of what pages show, messages, and quotes of one chosen printer, on both databases."""
 
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,18 @@ def test_every_mark_changes_with_what_is_shown(database: Database, world: Shop) 
     with database.writing() as session:
         b.beat(session, world, run, printing=True, progress_ppm=19_999, seconds_left=610)
     assert marks(database, world, job) == printing  # the page would look the same
+    found = [printing]
+    for nozzle_c in (40, 44, 212, 215, 217):
+        with database.writing() as session:
+            said: dict[str, Any] = {
+                "nozzle_c": nozzle_c,
+                "nozzle_target_c": 215,
+                "progress_ppm": 19_999,
+            }
+            b.beat(session, world, run, printing=True, seconds_left=610, **said)
+        found.append(marks(database, world, job))
+    news = [one != then for one, then in pairwise(found)]
+    assert news == [True, False, True, False, False]  # warming up, and then it holds
 
 
 def test_a_workshop_s_mark_changes_with_duty_and_when_quiet_hours_begin(

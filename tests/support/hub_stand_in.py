@@ -77,6 +77,8 @@ class RunRow:
     stop: bool = False
     said: list[Report] = field(default_factory=list)
     beats: int = 0
+    beat: Beat | None = None
+    """The last one."""
     never_started: bool = False
     photos: list[bytes] = field(default_factory=list)
     waits_for: str = ""
@@ -246,6 +248,7 @@ class HubStandIn:
         if run.state is Run.PRINTED:
             raise StaleFence("reported as printed")
         run.beats += 1
+        run.beat = said
         if said.printing or said.paused:
             self._moving(run, paused=said.paused)
             run.waits_for = said.waits_for if said.paused else ""
