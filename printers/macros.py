@@ -27,7 +27,7 @@ FIRST_TOOL: Mapping[str, str] = {
 
 KNOWN = re.compile(
     r"machine_max_\w+|printer_model|printer_notes|printer_variant|nozzle_diameter"
-    r"|(?:printer|print)_settings_id|retract_(?:length|speed|lift)|first_layer_height"
+    r"|(?:printer|print|filament)_settings_id|retract_(?:length|speed|lift)|first_layer_height"
     r"|single_extruder_multi_material|travel_speed|print_bed_(?:min|max)"
 )
 """Values that the profiles settle. Temperatures and layer heights are the order's."""
@@ -37,6 +37,7 @@ _BRANCH = re.compile(r"\{(if|elsif|else|endif)(?:\s+([^{}\n]{1,2000}))?\}")
 _BY_TOOL = re.compile(
     r"[\[{](\w{1,60})\[(?:0|initial_tool|initial_extruder|current_extruder)\][\]}]"
 )
+_TOOL = re.compile(r"\[(?:initial_tool|initial_extruder|current_extruder)\]")
 _PRODUCT = re.compile(r"\{(\w{1,60})(?:\[(\d)\])? ?\* ?(\d{1,5}(?:\.\d{1,3})?)\}")
 _NAME = re.compile(r"\[(\w{1,60})\]|\{(\w{1,60})\}")
 
@@ -130,15 +131,16 @@ def _step(
     stack: list[tuple[bool, bool]], word: str, condition: str | None, known: Mapping[str, str]
 ) -> None:
     """One mark of a branch. Raises Unclear."""
+    condition = _TOOL.sub("[0]", condition or "")
     if word == "if":
-        true = holds(condition or "", known)
+        true = holds(condition, known)
         stack.append((true, true))
         return
     if not stack:
         raise Unclear(f"{word} without if")
     _, done = stack.pop()
     if word == "elsif":
-        true = not done and holds(condition or "", known)
+        true = not done and holds(condition, known)
         stack.append((true, done or true))
     elif word == "else":
         stack.append((not done, True))

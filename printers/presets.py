@@ -5,7 +5,7 @@ left out by name, with the reason, for the person who adds the printer.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -153,7 +153,9 @@ def built(
     names = list(filaments) or list(chosen.filaments[:1])
     if wrong := [name for name in names if name not in chosen.filaments]:
         raise Invalid(f"the filament {wrong[0]!r} is not for {printer!r}")
-    stuffs = [bundle.preset("filament", name).values for name in names]
+    stuffs = [
+        {**bundle.preset("filament", name).values, "filament_settings_id": name} for name in names
+    ]
     ids = {"printer_settings_id": printer, "print_settings_id": print_}
     origin = f"{bundle.title} {bundle.version}: {printer}; {print_}; {', '.join(names)}"
     hot = [bundle.preset("filament", name).values for name in chosen.filaments]
@@ -212,18 +214,19 @@ def profile_of(
         tuning=Tuning(origin=_line(origin), settings=settings, filaments=by_family),
     )
     corners = {"print_bed_min": f"{left_x},{front}", "print_bed_max": f"{right},{back}"}
-    profile, codes = _with_codes(safe, {**values, **corners}, left_out)
+    stuffs = {each.get("filament_settings_id", "").strip('"') for each in filaments}
+    profile, codes = _with_codes(safe, {**values, **corners}, stuffs, left_out)
     left_out += _rest({key: value for each in (*filaments, values) for key, value in each.items()})
     return Built(profile=profile, left_out=tuple(left_out), codes=codes)
 
 
 def _with_codes(
-    safe: Profile, values: Mapping[str, str], left_out: list[LeftOut]
+    safe: Profile, values: Mapping[str, str], stuffs: Collection[str], left_out: list[LeftOut]
 ) -> tuple[Profile, Mapping[str, str]]:
     """The source's own start and end codes where every line of them passes, else ours."""
     profile, refused = safe, {}
     for name in ("start_gcode", "end_gcode"):
-        code = settled(unescaped(values.get(name, "")), values)
+        code = _code(unescaped(values.get(name, "")), values, stuffs)
         if not code.strip():
             left_out.append(LeftOut(name=name, why="is empty: this hub's own is used", look=True))
             continue
@@ -233,6 +236,15 @@ def _with_codes(
             refused[name] = code
             left_out.append(LeftOut(name=name, why=f"{exc}. This hub's own is used", look=True))
     return profile, refused
+
+
+def _code(text: str, values: Mapping[str, str], stuffs: Collection[str]) -> str:
+    """A code as the profiles settle it. What asks for the filament is settled where every one of
+    `stuffs`, those chosen by name, gives the same answer; a comma would make two of a name."""
+    unnamed = {key: each for key, each in values.items() if key != "filament_settings_id"}
+    ways = {settled(text, {**unnamed, "filament_settings_id": stuff}) for stuff in stuffs}
+    named = all(stuff and "," not in stuff for stuff in stuffs)
+    return ways.pop() if named and len(ways) == 1 else settled(text, unnamed)
 
 
 def _rest(values: Mapping[str, str]) -> Iterable[LeftOut]:

@@ -13,7 +13,7 @@ SliceRefused              the same part with the same choices will fail again: d
 ├── NoFootprint           nothing of it rests on the bed
 ├── TooMuchWork           over the limits of time, memory or size
 └── SlicerCrashed         the program itself broke on it
-SlicerMissing             not installed, or not what we know: the hub's operator must act
+SlicerMissing             not installed, not what we know, or out of disk: the operator must act
 BadSettings, GcodeRefused the choices, or what came out, do not suit the printer
 """
 
@@ -157,6 +157,13 @@ _SAYINGS: tuple[tuple[bytes, type[SliceRefused], str], ...] = (
         "the slicer cannot read this mesh: export it again as a closed solid",
     ),
 )
+
+
+_MACHINE_SAYS = (
+    *(b"error while loading shared libraries", b"failed to execute", b"bwrap:"),
+    *(b"Is the disk full?", b"No space left on device"),
+)
+"""Words about this machine, not the part: its operator must act, and no order ends by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,7 +401,12 @@ def _output(ended: Ended, folder: Path) -> bytes:
 
 
 def _refusal(ended: Ended) -> SliceRefused | BadSettings:
-    """Known words decide before the exit code: it aborts when it says that a part is too big."""
+    """Known words decide before the exit code: it aborts when it says that a part is too big.
+
+    Raises SlicerMissing for words about this machine.
+    """
+    if ended.how is How.FAILED and any(words in ended.stderr for words in _MACHINE_SAYS):
+        raise SlicerMissing(f"the slicer cannot work on this machine: {_quoted(ended.stderr)}")
     for words, kind, meaning in _SAYINGS:
         if words in ended.stderr or words in ended.stdout:
             return kind(meaning)

@@ -129,6 +129,17 @@ def test_it_writes_to_its_folder_up_to_the_file_limit(python: Runs, tmp_path: Pa
     assert (tmp_path / "b").stat().st_size <= 2 * MB
 
 
+def test_every_limit_stands_before_the_program_begins(python: Runs) -> None:
+    code = (
+        "import os, resource as r; print([r.getrlimit(getattr(r, 'RLIMIT_' + each)) for each in"
+        " ('AS', 'CPU', 'FSIZE', 'NOFILE', 'CORE')], os.getpid() == os.getsid(0) or os.getsid(0))"
+    )
+    said = python(code, memory_bytes=400 * MB, cpu_s=7).stdout.decode()
+    limits = f"[({400 * MB}, {400 * MB}), (7, 9), ({2 * MB}, {2 * MB}), (64, 64), (0, 0)]"
+    assert said.startswith(limits), said
+    assert said.split()[-1] != str(os.getsid(0))
+
+
 def test_a_file_handed_over_may_be_changed_there(python: Runs, tmp_path: Path) -> None:
     (tmp_path / "given").write_text("old")
     assert python("open('given', 'w').write('new')").how is How.OK

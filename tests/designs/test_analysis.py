@@ -5,6 +5,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from basis.jail import How
@@ -75,6 +76,20 @@ def test_good_and_bad_files_of_a_batch_keep_their_order(tmp_path: Path) -> None:
     [again] = measure([("f.stl", last.stl)], folder=tmp_path / "again")
     assert isinstance(again, Measured)
     assert not again.facts.inverted
+
+
+def test_numbers_that_are_no_places_are_refused_and_nothing_of_them_is_left(tmp_path: Path) -> None:
+    """Other readers drop such triangles in silence and measure the rest."""
+    bad = [
+        (f"{number}.stl", binary_stl(np.where(cube() > 0, np.float32(value), 0)))
+        for number, value in enumerate((np.nan, np.inf, 1e30))
+    ]
+    answers = measure(bad, folder=tmp_path)
+    assert [getattr(each, "code", "fine") for each in answers] == [
+        *("not_finite", "not_finite", "too_far")
+    ]
+    assert all("triangle 1 " in getattr(each, "text", "") for each in answers)
+    assert not list(tmp_path.rglob("*.stl"))
 
 
 def test_a_part_without_a_face_to_be_seen_has_facts_and_no_picture(tmp_path: Path) -> None:

@@ -499,9 +499,21 @@ def test_copies_count_against_both_limits() -> None:
     assert refusal("a.3mf", package, FileLimits(triangles=119)).code == "too_many_triangles"
 
 
-@pytest.mark.parametrize("name", ["a.step", "a", "a.stl.exe", ".stl"])
-def test_another_format_is_named(name: str) -> None:
-    assert refusal(name, b"x").code == "unknown_format"
+PLY = b"ply\nformat binary_little_endian 1.0\nelement vertex 4000000000\nend_header\n"
+GLTF = b'{"asset":{"version":"2.0"},"buffers":[{"uri":"../../etc/passwd","byteLength":9}]}'
+STEP = b"ISO-10303-21;\nHEADER;\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("a.step", STEP), ("a.stp", b"garbage"), ("a.ply", PLY), ("a.gltf", GLTF)),
+        *(("a.glb", b"glTF"), ("a.amf", b"<amf/>"), ("a.gcode", b"M997"), ("a.scad", b"cube(1);")),
+        *(("a", b"x"), ("a.stl.exe", b"x"), (".stl", b"x")),
+    ],
+)
+def test_another_format_is_named_and_never_opened(name: str, content: bytes) -> None:
+    assert refusal(name, content).code == "unknown_format"
 
 
 @pytest.mark.parametrize("seed", range(5))

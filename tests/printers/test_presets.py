@@ -1,6 +1,7 @@
 """Printers out of PrusaSlicer's bundles: what is taken, what is left out and why, and the cube."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from printers.bundles import bundles, read_bundle
 from printers.capability import COMMON, Choices, Profile
 from printers.macros import settled, unescaped
 from printers.presets import Built, built, choices_for, found, profile_of
-from printers.slicer_ini import FORMS, BadSettings, job_ini
+from printers.slicer_ini import FORMS, KEYS, BadSettings, job_ini
 from printers.slicer_keys import MACHINE, NEVER, OURS, PART, TUNABLE
 from printers.trial import cube_stl, tried
 from printers.tuning import Tuning
@@ -261,6 +262,85 @@ def test_what_they_do_not_decide_stays_and_is_refused(code: str) -> None:
     assert settled(code, KNOWN).strip() == code.strip().replace("[0]*2", "[0]*2")
     with pytest.raises(Invalid, match="placeholder"):
         Profile.from_json({**COMMON["mk3s"].as_json(), "start_gcode": "G28\n" + code})
+
+
+FOR_PA11 = (
+    r"{if filament_settings_id[initial_tool]=~/.*PA11.*/}\nG4 S9\n{else}\nG28\n{endif}\nG92 E0\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "starts"),
+    [
+        (["Generic PLA"], "G28\n"),
+        (["Generic PLA", "Generic PETG"], "G28\n"),
+        (["Prusament PA11 Black"], "G4 S9\n"),
+        (["Generic PLA", "Prusament PA11 Black"], ""),  # the order decides, so nobody does
+        (["Mine, with PA11"], ""),
+        ([""], ""),
+    ],
+)
+def test_a_code_that_asks_for_the_filament_is_settled_where_all_agree(
+    names: list[str], starts: str
+) -> None:
+    stuffs = [
+        {**PLA, "filament_type": family, "filament_settings_id": name}
+        for name, family in zip(names, ("PLA", "PET"), strict=False)
+    ]
+    values = {**MACHINE_VALUES, "start_gcode": FOR_PA11, "filament_settings_id": "another"}
+    machine = profile_of(values, stuffs, name="Test", origin="a test")
+    if starts:
+        assert machine.profile.start_gcode == f"{starts}G92 E0\n"
+    else:
+        assert "purge along the left edge" in machine.profile.start_gcode
+        assert "filament_settings_id" in machine.codes["start_gcode"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("inherits", "renamed_from", "alias", "compatible_printers", "compatible_prints"),
+        *("compatible_printers_condition", "compatible_prints_condition", "default_materials"),
+        *("default_print_profile", "default_filament_profile", "default_sla_print_profile"),
+        *("print_host", "printhost_apikey", "printhost_cafile", "host_type", "post_process"),
+        *("printer_notes", "output_filename_format", "filament_density", "filament_cost"),
+    ],
+)
+def test_what_only_presets_or_people_need_never_reaches_the_slicer(name: str) -> None:
+    plain = job_ini(made().profile, Choices(material="PLA"))
+    assert job_ini(made(**{name: "7"}).profile, Choices(material="PLA")) == plain
+
+
+def test_lists_for_several_extruders_give_their_first() -> None:
+    machine = made(nozzle_diameter="0.4,0.6", retract_length="0.8,2", perimeter_speed="45").profile
+    assert (machine.nozzle_um, machine.retract_um) == (400, 800)
+    assert "\nnozzle_diameter = 0.4\n" in job_ini(machine, Choices(material="PLA"))
+
+
+def test_a_filament_without_a_density_weighs_what_its_family_does() -> None:
+    """Fifteen of the vendors' pairs would say 0.00 g."""
+    for density in ({}, {"filament_density": "0"}):
+        of = profile_of(MACHINE_VALUES, [{**PLA, **density}], name="Test", origin="a test")
+        assert "\nfilament_density = 1.24\n" in job_ini(of.profile, Choices(material="PLA"))
+
+
+def test_nearly_every_machine_of_the_bundles_becomes_a_printer_with_complete_settings() -> None:
+    refused: dict[str, str] = {}
+    count = 0
+    for bundle in bundles(DEBIAN).values():
+        for name in bundle.names("printer"):
+            if bundle.preset("printer", name).values.get("printer_technology", "FFF") != "FFF":
+                continue
+            count += 1
+            try:
+                profile = built(bundle, printer=name).profile
+            except Invalid as exc:
+                refused[name] = str(exc)
+                continue
+            family = next(iter(profile.tuning.filaments), "PLA") if profile.tuning else "PLA"
+            assert job_ini(profile, Choices(material=family)).count("\n") >= len(KEYS)
+    assert count > 300 and len(refused) < count * 0.05
+    assert all(re.search("bed_shape|firmware|nozzle_diameter", why) for why in refused.values())
 
 
 def test_a_value_cannot_bring_a_line_of_its_own() -> None:
