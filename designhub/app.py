@@ -33,7 +33,7 @@ from designhub.git_http import git_blueprint
 from designhub.hub import Hub, may_hold, open_hub, secret_key
 from designhub.idle import IdleDesk
 from designhub.migrate import is_current
-from designhub.web import downloads, pages
+from designhub.web import assets, downloads, pages
 from designs import queries
 from designs.models import DesignRow
 
@@ -184,11 +184,21 @@ def _readyz(hub: Hub) -> ResponseReturnValue:
         "status": "ok" if all(checks.values()) else "not ready",
         "checks": checks,
         "isolation": isolation.value,
-        "warnings": []
-        if isolation is jail.Isolation.BUBBLEWRAP
-        else ["no user namespaces: strangers' files are read with limits only; OpenSCAD is off"],
+        "warnings": _warnings(isolation),
     }
     return body, 200 if all(checks.values()) else 503
+
+
+def _warnings(isolation: jail.Isolation) -> list[str]:
+    """What works less well here than it could."""
+    found = []
+    if isolation is not jail.Isolation.BUBBLEWRAP:
+        found.append(
+            "no user namespaces: strangers' files are read with limits only; OpenSCAD is off"
+        )
+    if not assets.manifest():
+        found.append(assets.UNBUILT)
+    return found
 
 
 def _check(look: Callable[[], bool]) -> bool:

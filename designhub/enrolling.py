@@ -11,11 +11,16 @@ from designhub.hub import Hub, secret_key
 from printers import enrolment, queries
 from printers.enrolment import CodeRefused
 from printers.models import EnrolmentRow, WorkshopRow
-from printers.protocol import EnrolAsk, Enrolled, PrinterName
+from printers.protocol import AgentKind, EnrolAsk, Enrolled, PrinterName
 
 
 def offer(
-    hub: Hub, session: Session, *, workshop_id: UUID, printers: Iterable[UUID]
+    hub: Hub,
+    session: Session,
+    *,
+    workshop_id: UUID,
+    printers: Iterable[UUID],
+    kind: AgentKind = AgentKind.AGENT,
 ) -> tuple[EnrolmentRow, str]:
     """A new code for printers of one workshop, and its text, which is kept nowhere."""
     code = enrolment.new_code()
@@ -23,6 +28,7 @@ def offer(
         session,
         workshop_id=workshop_id,
         printers=printers,
+        kind=kind,
         digest=enrolment.code_digest(code, secret=secret_key(hub.settings)),
         now=clock.now(),
     )

@@ -3,6 +3,9 @@
 A code is good once and for minutes. The agent makes its token up itself and keeps it *before* it
 shows the code: whoever is cut off in between says both again and is known, and a code that
 somebody saw later makes nothing any more. Only a keyed hash of the code is stored.
+
+A code is for an agent or for a plugin, as the person chose who made it: people speak through a
+plugin, so a program beside a printer must not become one by saying so.
 """
 
 import hashlib
@@ -28,6 +31,11 @@ CODE_CHARS = 8
 GOOD_S = 900
 TOKEN = re.compile(rf"{registry.AGENT_TOKEN}[A-Za-z0-9_-]{{40,80}}")
 MOST_PRINTERS = 64
+
+MADE_FOR = {
+    AgentKind.AGENT: "the agent beside OctoPrint",
+    AgentKind.PLUGIN: "the plugin inside OctoPrint",
+}
 
 
 class CodeRefused(NotFound):
@@ -58,15 +66,24 @@ def code_digest(code: str, *, secret: str) -> str:
 
 
 def offer_code(
-    session: Session, *, workshop_id: UUID, printers: Iterable[UUID], digest: str, now: datetime
+    session: Session,
+    *,
+    workshop_id: UUID,
+    printers: Iterable[UUID],
+    digest: str,
+    now: datetime,
+    kind: AgentKind = AgentKind.AGENT,
 ) -> EnrolmentRow:
     """Keep a code for some printers of a workshop. Raises Invalid for none, or too many."""
     ids = [str(each) for each in printers]
     if not 1 <= len(ids) <= MOST_PRINTERS:
         raise Invalid(f"choose 1 to {MOST_PRINTERS} printers that the agent stands beside")
+    if kind is AgentKind.PLUGIN and len(ids) != 1:
+        raise Invalid("a plugin speaks for its own OctoPrint: choose that printer alone")
     row = EnrolmentRow(
         workshop_id=workshop_id,
         digest=digest,
+        kind=kind,
         printers=ids,
         created_at=now,
         expires_at=now + timedelta(seconds=GOOD_S),
@@ -87,7 +104,7 @@ def use_code(
     """The agent that a code makes, known by `token` from now on.
 
     Saying the same code and token again gives the same agent. Raises CodeRefused, Invalid for what
-    is no token.
+    is no token, and for a code that was made for the other `kind`: it stays good.
     """
     if not TOKEN.fullmatch(token):
         raise Invalid(f"a token is {registry.AGENT_TOKEN} and 40 to 80 of A-Z a-z 0-9 _ -")
@@ -103,13 +120,12 @@ def use_code(
         return _again(session, row.agent_id, token)
     if row.expires_at <= now:
         raise CodeRefused("this code is over: make a new one on the workshop's page")
-    plugin = kind is AgentKind.PLUGIN
-    if plugin and len(row.printers) != 1:
-        raise Invalid("a plugin speaks for its own OctoPrint: make a code for that printer alone")
+    if kind is not row.kind:
+        raise Invalid(f"this code is for {MADE_FOR[row.kind]}: make one for {MADE_FOR[kind]}")
     agent, _ = registry.enrol_agent(
         session,
         workshop_id=row.workshop_id,
-        name=f"{'plugin' if plugin else 'agent'} of {now:%Y-%m-%d}",
+        name=f"{kind.value} of {now:%Y-%m-%d}",
         printers=[UUID(each) for each in row.printers],
         now=now,
         token=token,

@@ -93,7 +93,7 @@ class AgentRow(Base):
     kind: Mapped[AgentKind] = mapped_column(
         EnumByValue(AgentKind), default=AgentKind.AGENT, server_default="agent"
     )
-    """As it said of itself when it was enrolled."""
+    """As the code was made for, and as it said of itself."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -223,6 +223,10 @@ class EnrolmentRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     workshop_id: Mapped[UUID] = mapped_column(ForeignKey("workshop.id"), index=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[AgentKind] = mapped_column(
+        EnumByValue(AgentKind), default=AgentKind.AGENT, server_default="agent"
+    )
+    """What it enrols, as whoever made it chose: nothing else may use it."""
     printers: Mapped[list[Any]]
     """Ids of the printers that the agent will speak for."""
     created_at: Mapped[datetime]

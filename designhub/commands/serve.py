@@ -1,5 +1,6 @@
 """`designhub serve` and `designhub worker`."""
 
+import logging
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -20,8 +21,11 @@ from designhub.processes import (
     ended_by_signals,
     this_program,
 )
+from designhub.web import assets
 from designhub.worker import Worker, register
 from printers.networks import Networks
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -43,6 +47,8 @@ def serve(data: Path | None, host: str | None, port: int | None, no_worker: bool
     settings = replace(settings, port=check_port(settings.host, settings.port))
     logs.set_up(level=settings.log_level, as_json=settings.log_json)
     at_home(settings).close()
+    if not assets.manifest():
+        log.warning("%s", assets.UNBUILT)
     settings.downloads_dir.mkdir(exist_ok=True)
     wheel.put_wheel(settings.downloads_dir)
     plugin_wheel.put_plugin(settings.downloads_dir)

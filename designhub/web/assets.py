@@ -22,6 +22,11 @@ KINDS = {
     "txt": "text/plain",
 }
 
+UNBUILT = (
+    "the scripts of the pages were not bundled: pages work without maps, pictures to turn and news "
+    "by themselves; say `make assets` in the checkout and install again"
+)
+
 bp = Blueprint("assets", __name__)
 
 

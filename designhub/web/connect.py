@@ -14,6 +14,7 @@ from designhub.web import downloads, printer_words
 from designhub.web.session import signed_in
 from printers import queries, registry
 from printers.models import AgentRow
+from printers.protocol import AgentKind
 
 bp = Blueprint("connect", __name__)
 
@@ -32,6 +33,7 @@ def ask(slug: str) -> ResponseReturnValue:
         workshop=row,
         agents=agents,
         chosen=chosen or {printer.id for printer in row.printers if printer.agent_id is None},
+        plugins=downloads.plugins(),
         attaches=g.caller.operator and bool(this_hub().settings.attached_networks),
         now=clock.now(),
     )
@@ -47,8 +49,13 @@ def offered(slug: str) -> ResponseReturnValue:
         asked = [each for each in request.form.getlist("printers") if each in ours]
         if not asked:
             raise Invalid("choose at least one printer that the board stands beside")
+        plugin = request.form.get("kind") == AgentKind.PLUGIN
         made, code = enrolling.offer(
-            this_hub(), session, workshop_id=row.id, printers=[ours[each] for each in asked]
+            this_hub(),
+            session,
+            workshop_id=row.id,
+            printers=[ours[each] for each in asked],
+            kind=AgentKind.PLUGIN if plugin else AgentKind.AGENT,
         )
         address = f"/workshops/{row.slug}/connect/{made.id}"
     cookie["enrol"] = {"id": str(made.id), "code": code}
@@ -73,6 +80,7 @@ def show(slug: str, enrolment_id: UUID) -> ResponseReturnValue:
         made=made,
         agent=agent,
         reported=reported,
+        unloaded=not all(printer.spools for printer in printers),
         over=agent is None and made.expires_at < now,
         code=told["code"] if told.get("id") == str(made.id) else None,
         printers=printers,

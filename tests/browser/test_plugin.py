@@ -198,6 +198,7 @@ def code(lab: Lab) -> str:
         there.sign_in(lab.cho.name, PASSWORD)
         there.open(f"/workshops/{WORKSHOP}/connect")
         there.page.locator("main input[name=printers]").first.check()
+        there.page.locator("main input[name=kind][value=plugin]").check()
         there.press("Make a code")
         there.says("In OctoPrint itself, by the plugin")
         there.picture("plugin-code-on-the-hub")

@@ -2,9 +2,11 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 
+from designhub.web import assets
 from designhub.web.assets import BUILT, asset, manifest
 from tests.support.hubs import OpenHub
 
@@ -67,3 +69,11 @@ def test_every_bundled_library_is_named_with_its_licence(hub: OpenHub) -> None:
     for library in ("d3-geo", "htmx.org", "three", "topojson-client", "world-atlas"):
         assert re.search(rf"^{re.escape(library)} [0-9.]+, \S+", text, re.MULTILINE), library
     assert "Permission to use" in text
+
+
+def test_a_hub_without_its_scripts_says_so(
+    hub: OpenHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "make assets" not in hub.app.test_client().get("/readyz").text
+    monkeypatch.setattr(assets, "BUILT", tmp_path)
+    assert "make assets" in hub.app.test_client().get("/readyz").text

@@ -30,14 +30,14 @@ def connect_page(hub: OpenHub) -> str:
         return f"/workshops/{session.scalars(select(WorkshopRow.slug)).one()}/connect"
 
 
-def code_of(hub: OpenHub, shop: Shop, owner: Client) -> tuple[str, str]:
+def code_of(hub: OpenHub, shop: Shop, owner: Client, *, kind: str = "agent") -> tuple[str, str]:
     """(page, code) as the owner gets them."""
-    made = owner.form(connect_page(hub), printers=str(shop.printer))
+    made = owner.form(connect_page(hub), printers=str(shop.printer), kind=kind)
     assert made.status_code == 303
     page = owner.get(made.location).text
     check_shape(page, "connecting")
     found = re.findall(r'code-big mono">([^<]+)<', page)
-    assert f"--enrol {found[0]}" in page
+    assert (f"--enrol {found[0]}" in page) == (kind == "agent")
     return made.location, found[0]
 
 
@@ -158,24 +158,32 @@ def test_who_leaves_takes_agents_codes_and_the_address_along(hub: OpenHub, shop:
         assert session.scalars(select(WorkshopRow.address)).one() is None
 
 
-def test_a_plugin_says_so_and_is_for_one_printer(hub: OpenHub, shop: Shop) -> None:
+def test_a_plugin_is_what_its_code_was_made_for(hub: OpenHub, shop: Shop) -> None:
     owner = hub.client("owner")
-    _, code = code_of(hub, shop, owner)
-    assert say(hub, code, token=TOKEN, kind="plugin").status_code == 200
+    _, code = code_of(hub, shop, owner, kind="plugin")
+    refused = say(hub, code, token=TOKEN)
+    assert refused.status_code == 422
+    assert "this code is for the plugin" in refused.get_json()["detail"]
+    assert say(hub, code, token=TOKEN, kind="plugin").status_code == 200  # it was not used up
     with hub.hub.database.reading() as session:
         [agent] = session.scalars(select(AgentRow).where(AgentRow.kind == "plugin"))
         assert agent.name.startswith("plugin of ")
     assert "people speak through it" in owner.get(connect_page(hub)).text
 
 
+def test_an_agent_becomes_no_plugin_by_saying_so(hub: OpenHub, shop: Shop) -> None:
+    _, code = code_of(hub, shop, hub.client("owner"))
+    refused = say(hub, code, token=TOKEN, kind="plugin")
+    assert refused.status_code == 422
+    assert "make one for the plugin" in refused.get_json()["detail"]
+    assert hello(hub, TOKEN).status_code == 401
+    assert say(hub, code, token=TOKEN).status_code == 200
+
+
 def test_a_plugin_is_not_enrolled_for_several_printers(hub: OpenHub, shop: Shop) -> None:
     with hub.hub.database.writing() as session:
         place = session.scalars(select(WorkshopRow)).one()
         second = builders.printer(session, place, seen=clock.now()).id
-    owner = hub.client("owner")
-    made = owner.form(connect_page(hub), data={"printers": [str(shop.printer), str(second)]})
-    [code_text] = re.findall(r'code-big mono">([^<]+)<', owner.get(made.location).text)
-    refused = say(hub, code_text, token=TOKEN, kind="plugin")
-    assert refused.status_code == 422
-    assert "make a code for that printer alone" in refused.get_json()["detail"]
-    assert say(hub, code_text, token=TOKEN).status_code == 200  # and it is not used up
+    both = {"printers": [str(shop.printer), str(second)], "kind": "plugin"}
+    refused = hub.client("owner").form(connect_page(hub), data=both)
+    assert refused.status_code == 422 and "choose that printer alone" in refused.text
