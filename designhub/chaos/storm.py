@@ -116,6 +116,9 @@ def set_up(plan: Plan, world: World, *, say: Callable[[str], None]) -> Cast:
     owner = accounts["cho"].api(world.url)
     made = [_enrolled(owner, number) for number in range(plan.printers)]
     printers = [each.printer.id for each in made]
+    for printer in printers[1::2]:  # both copies of an order of two lie on one plate
+        change = schema.PrinterChange(most_pieces=2)
+        owner.ask(schema.Printer, "PATCH", f"/printers/{printer}", change)
     records = Records(places.folder / "people.jsonl")
     maker = Maker(
         accounts["ben"].api(world.url),

@@ -63,10 +63,10 @@ def ejects(printer_id: UUID) -> ResponseReturnValue:
 def plates(printer_id: UUID) -> ResponseReturnValue:
     """How many copies of a part share a plate."""
     most = request.form.get("most_pieces", "").strip()
-    if not (most.isascii() and most.isdigit() and len(most) < 5):
-        raise Invalid(f"copies on a plate: {most[:40]!r} is not a whole number")
     with this_hub().database.writing() as session:
         printer = own(session, g.caller, printer_id)
+        if not (most.isascii() and most.isdigit() and len(most) < 5):
+            raise Invalid(f"copies on a plate: {most[:40]!r} is not a whole number")
         upkeep.set_plates(session, printer, int(most), by=g.caller.id, now=clock.now())
         return back(printer)
 

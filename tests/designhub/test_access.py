@@ -208,6 +208,7 @@ BUTTONS = {
     "/printers/{printer}/remove": (401, 403, 403, 409, 409),  # a job of it is open
     "/printers/{printer}/duty": (401, 403, 403, 422, 422),
     "/printers/{printer}/ejects": (401, 403, 403, 303, 303),
+    "/printers/{printer}/plates": (401, 403, 403, 422, 422),
     "/printers/{printer}/quiet": (401, 403, 403, 303, 303),
     "/printers/{printer}/upkeep": (401, 403, 403, 422, 422),
     "/printers/{printer}/spools": (401, 403, 403, 422, 422),
