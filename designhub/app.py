@@ -74,7 +74,6 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
-    headers = _headers(settings)
     app.wsgi_app = IdleDesk(  # type: ignore[method-assign]
         app.wsgi_app,
         glances=hub.glances,
@@ -82,7 +81,6 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         seen=hub.seen,
         poll_s=settings.poll_s,
         may_hold=lambda: may_hold(hub),
-        headers=headers.items(),
     )
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
@@ -91,7 +89,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
     logs.install(app)
     errors.install(app)
     app.before_request(_check_address)
-    app.after_request(_hardened(headers))
+    app.after_request(_hardened(_headers(settings)))
     for module in (
         people,
         designs,

@@ -7,17 +7,17 @@ plainly that case goes on to the view as if it had not been read here, so there 
 leases, refuses and explains.
 
 What is kept is true within `LOOK_S`: a thread looks which printers have work waiting, which
-changed hands, and whose bed or offer changed. An answer about such a printer is looked up anew, and
-so is every one while the thread does not look.
+changed hands, and whose bed or offer changed. An answer about such a printer is forgotten, and
+none is relied on while the thread does not look.
 """
 
-import hashlib
+import itertools
 import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from uuid import UUID
 from basis import clock
 from basis.errors import Invalid
 from basis.prepared import Prepared
+from designhub.answers import Answers, Kept
 from designhub.seen import SEEN_EVERY_S, Seen
 from printers import protocol, registry
 from router import waiting
@@ -34,13 +35,13 @@ PATH = "/api/v1/agents/me/ask"
 MOST_BYTES = 65_536
 """Of a question answered here: several hundred printers."""
 
-MOST_KEPT = 200_000
-"""Answers kept, one for each agent; above it all are forgotten."""
-
 KEPT_S = 600.0
 """How long an answer is kept at most."""
 
 BEARER = f"Bearer {protocol.AGENT_TOKEN}"
+
+HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
+"""Of an answer to a program: what else the hub's answers carry is for browsers that show pages."""
 
 Start = Callable[..., Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -53,43 +54,11 @@ def again_s(poll_s: int) -> float:
     return round(poll_s * (0.9 + random.random() / 5), 2)  # noqa: S311 - spreads the load
 
 
-@dataclass(slots=True, kw_only=True)
-class _Kept:
-    """What one agent asked last, and why it gets nothing."""
-
-    body: bytes
-    """The sha256 of its question."""
-    agent: UUID
-    texts: dict[UUID, str]
-    as_of: int
-    """The last look finished before it was looked up."""
-    until_s: float
-    written_s: float
-    """When its sign of life was last written down, or is about to be."""
-    waits: bool
-    why_not: bytes
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A question that may be answered here."""
-
-    token: str
-    body: bytes
-    key: bytes = field(init=False)
-    digest: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key = hashlib.sha256(self.token.encode()).digest()
-        self.digest = hashlib.sha256(self.body).digest()
-
-
 class IdleDesk:
     """WSGI in front of `application`.
 
     glances  : `router.waiting.BY_TOKEN` on the hub's database.
     may_hold : whether a question could be held open now, which is the view's affair.
-    headers  : what every answer of the hub carries.
     """
 
     def __init__(
@@ -101,13 +70,14 @@ class IdleDesk:
         seen: Seen,
         poll_s: int,
         may_hold: Callable[[], bool],
-        headers: Iterable[tuple[str, str]],
     ) -> None:
         self._application, self._may_hold = application, may_hold
         self._glances, self._stirring, self._seen = glances, stirring, seen
-        self._poll_s = poll_s
-        self._headers = [("Content-Type", "application/json"), *headers]
-        self._kept: dict[bytes, _Kept] = {}
+        self._answers = Answers(stirring)
+        # Many moments to ask again, written once: in turn they spread agents as chance would.
+        self._no_work = itertools.cycle(
+            b'{"work": [], "again_s": %.2f, "why_not": ' % again_s(poll_s) for _ in range(1_000)
+        )
         self.answered = self.looked_up = 0
         """How many questions were answered here, and for how many of them the database was asked;
         for tests and benches."""
@@ -115,97 +85,92 @@ class IdleDesk:
     @property
     def remembered(self) -> int:
         """How many answers are kept; for tests."""
-        return len(self._kept)
+        return len(self._answers)
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         """Answer an idle agent, or hand the request on."""
         if environ["PATH_INFO"] == PATH and environ["REQUEST_METHOD"] == "POST":
-            asked = _read(environ)
-            answer = None if asked is None else self._answer(asked)
-            if answer is not None:
-                self.answered += 1
-                length = ("Content-Length", str(len(answer)))
-                start_response("200 OK", [*self._headers, length])
-                return [answer]
+            bearer, length = environ.get("HTTP_AUTHORIZATION", ""), _length(environ)
+            if length is not None and bearer.startswith(BEARER) and bearer.isascii():
+                body: bytes = environ["wsgi.input"].read(length)
+                answer = self._answer(bearer.encode(), body)
+                if answer is not None:
+                    self.answered += 1
+                    start_response("200 OK", [*HEADERS, ("Content-Length", str(len(answer)))])
+                    return [answer]
+                environ["wsgi.input"] = BytesIO(body)
         return self._application(environ, start_response)
 
-    def _answer(self, asked: _Asked) -> bytes | None:
+    def _answer(self, bearer: bytes, body: bytes) -> bytes | None:
         """Say "no work now" as JSON; None when the view must decide."""
         now_s = time.monotonic()
-        kept = self._kept.get(asked.key)
-        if (
-            kept is None
-            or kept.body != asked.digest
-            or now_s > kept.until_s
-            or self._stirring.since(kept.texts, kept.as_of)
-        ):
-            kept = self._look_up(asked, now_s)
+        # A header holds no line break: no other token and question come to the same bytes.
+        question = sha256(bearer + b"\n" + body).digest()
+        kept = self._answers.get(question)
+        if kept is None or now_s > kept.until_s or not self._stirring.looking(now_s):
+            kept = self._look_up(question, bearer[len("Bearer ") :].decode(), body, now_s)
             if kept is None:
                 return None
         if kept.waits and self._may_hold():
             return None
-        if now_s - kept.written_s > SEEN_EVERY_S:
-            kept.written_s = now_s
+        if now_s > kept.due_s:
+            kept.due_s = now_s + SEEN_EVERY_S
             self._seen.note(kept.agent, kept.texts)
-        return b'{"work": [], "again_s": %.2f, "why_not": %b}' % (
-            again_s(self._poll_s),
-            kept.why_not,
-        )
+        return next(self._no_work) + kept.why_not
 
-    def _look_up(self, asked: _Asked, now_s: float) -> _Kept | None:
+    def _look_up(self, question: bytes, token: str, body: bytes, now_s: float) -> Kept | None:
         """Ask the database; None when the view must decide. Kept where that can be relied on."""
         try:
-            said = protocol.Question.from_json(json.loads(asked.body))
+            said = protocol.Question.from_json(json.loads(body))
         except (ValueError, RecursionError, Invalid):
             return None
-        if said != protocol.Question(printers=said.printers, wait_s=said.wait_s):
-            return None
-        as_of = self._stirring.looks
+        look = self._stirring.looks
         self.looked_up += 1
         try:
-            rows = self._glances(digest=registry.token_digest(asked.token))
+            rows = self._glances(digest=registry.token_digest(token))
         except Exception:  # any driver's own: the view asks again, and explains
             log.exception("an idle agent's question could not be looked up")
             return None
         known = {row[0]: waiting.Glance(*row[:-1]) for row in rows}
-        if not known or not all(
-            _nothing_new(each, known.get(each.printer)) for each in said.printers
-        ):
+        if not known or not _nothing_new(said, known):
+            # The view may write down what it says: what was told before is no longer told.
+            self._answers.forget(each.printer for each in said.printers if each.printer in known)
             return None
         ready = [each.printer for each in said.printers if each.ready]
         seen = [known[each.printer].seen_at for each in said.printers]
         ages_s = [(clock.now() - at).total_seconds() for at in seen if at is not None]
-        kept = _Kept(
-            body=asked.digest,
+        why_not = json.dumps({str(each): known[each].reason for each in ready})
+        kept = Kept(
             agent=rows[0][-1],
             # No more of it than is kept of a printer: an agent may say a long text, and often.
             texts={each.printer: each.text[:60] for each in said.printers},
-            as_of=as_of,
             until_s=now_s + KEPT_S,
-            written_s=now_s - max(0.0, *ages_s, 0.0),
+            due_s=now_s + SEEN_EVERY_S - max(0.0, *ages_s, 0.0),
             waits=bool(ready) and said.wait_s > 0,
-            why_not=json.dumps({str(each): known[each].reason for each in ready}).encode(),
+            why_not=why_not.encode() + b"}",
         )
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-        self._kept[asked.key] = kept
+        if kept.texts:  # of an agent that names no printer nothing stirs when it is revoked
+            self._answers.keep(question, kept, look=look)
         return kept
 
 
-def _read(environ: dict[str, Any]) -> _Asked | None:
-    """The question, if it has the common form; the request can still be read by others."""
-    bearer, length = environ.get("HTTP_AUTHORIZATION", ""), environ.get("CONTENT_LENGTH", "")
-    if not bearer.startswith(BEARER) or not length.isdecimal() or int(length) > MOST_BYTES:
+def _length(environ: dict[str, Any]) -> int | None:
+    """The bytes of a question that has the common form."""
+    length: str = environ.get("CONTENT_LENGTH", "")
+    if environ.get("CONTENT_TYPE") != "application/json" or not length.isdecimal():
         return None
-    if environ.get("CONTENT_TYPE") != "application/json":
-        return None
-    body: bytes = environ["wsgi.input"].read(int(length))
-    environ["wsgi.input"] = BytesIO(body)
-    return _Asked(bearer[len("Bearer ") :], body)
+    return count if (count := int(length)) <= MOST_BYTES else None
 
 
-def _nothing_new(state: protocol.PrinterState, known: waiting.Glance | None) -> bool:
-    """Whether the hub knows all that an agent says of a printer, and has no work for it."""
+def _nothing_new(said: protocol.Question, known: Mapping[UUID, waiting.Glance]) -> bool:
+    """Whether the hub knows all that an agent says, and has no work for it."""
+    if said != protocol.Question(printers=said.printers, wait_s=said.wait_s):
+        return False
+    return all(_same(each, known.get(each.printer)) for each in said.printers)
+
+
+def _same(state: protocol.PrinterState, known: waiting.Glance | None) -> bool:
+    """The same of one printer."""
     if known is None or known.seen_at is None or known.machine_state != state.text[:60]:
         return False
     if state != protocol.PrinterState(printer=state.printer, ready=state.ready, text=state.text):

@@ -1,6 +1,7 @@
 """That agents live, written down for many of them at once."""
 
 import logging
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from threading import Event, Lock, Thread
 from uuid import UUID
@@ -14,7 +15,7 @@ SEEN_EVERY_S = 45
 
 WRITE_EVERY_S = 2.0
 AT_ONCE = 500
-"""Agents whose signs of life are written in one transaction: other writers wait meanwhile."""
+"""Machines whose signs of life are written in one transaction: other writers wait meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +26,18 @@ class Seen:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock, self._due, self._stop = Lock(), Event(), Event()
-        self._waiting: dict[UUID, dict[UUID, str]] = {}
+        self._waiting: dict[UUID, Mapping[UUID, str]] = {}
         self._thread: Thread | None = None
 
-    def note(self, agent_id: UUID, texts: dict[UUID, str]) -> None:
+    def note(self, agent_id: UUID, texts: Mapping[UUID, str]) -> None:
         """This agent spoke, and said this of its machines."""
         with self._lock:
             self._waiting[agent_id] = texts
             if self._thread is None:
                 self._thread = Thread(target=self._write_on, name="signs of life", daemon=True)
                 self._thread.start()
-        self._due.set()
+        if not self._due.is_set():
+            self._due.set()
 
     def close(self) -> None:
         """Write what waits, and end."""
@@ -48,9 +50,7 @@ class Seen:
         """Write down all that wait."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-        agents = sorted(waiting)
-        for first in range(0, len(agents), AT_ONCE):
-            some = {agent: waiting[agent] for agent in agents[first : first + AT_ONCE]}
+        for some in _batches(waiting):
             with self._database.writing() as session:
                 registry.seen_many(session, some, now=now)
 
@@ -63,3 +63,19 @@ class Seen:
                 self.write(now=clock.now())
             except Exception:  # the database is away or full: the agents will be heard again
                 log.exception("signs of life could not be written")
+
+
+def _batches(
+    waiting: Mapping[UUID, Mapping[UUID, str]],
+) -> Iterator[dict[UUID, Mapping[UUID, str]]]:
+    """Parts of about `AT_ONCE` machines; an agent is never split."""
+    some: dict[UUID, Mapping[UUID, str]] = {}
+    machines = 0
+    for agent_id in sorted(waiting):
+        some[agent_id] = waiting[agent_id]
+        machines += max(1, len(waiting[agent_id]))
+        if machines >= AT_ONCE:
+            yield some
+            some, machines = {}, 0
+    if some:
+        yield some

@@ -7,12 +7,12 @@ person's word clears it, never a state of the machine.
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy import case, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from basis.errors import Conflict, Invalid, NotFound
@@ -44,6 +44,10 @@ MOST_SPOOL_MG = 20_000_000
 MOST_SLOTS = 16
 MOST_NOTE = 500
 MOST_ADDRESS = 500
+MOST_IN_ONE = 5_000
+"""Printers named in one statement: SQLite takes 32,766 values."""
+
+T = TypeVar("T")
 
 
 def create_workshop(
@@ -373,27 +377,33 @@ def seen(session: Session, *, agent_id: UUID, states: Mapping[UUID, str], now: d
 
 def seen_many(session: Session, said: Mapping[UUID, Mapping[UUID, str]], *, now: datetime) -> None:
     """The same for many agents at once: what each said of the machines it speaks for."""
-    spoken = sorted(  # one order: no two can wait for each other
-        (printer_id, agent_id, text[:60])
-        for agent_id, states in said.items()
-        for printer_id, text in states.items()
-    )
-    machines = [dict(zip(("of_printer", "of_agent", "text"), each, strict=True)) for each in spoken]
+    spoken: dict[str, list[tuple[UUID, UUID]]] = {}
+    for agent_id, states in said.items():
+        for printer_id, text in states.items():
+            spoken.setdefault(text[:60], []).append((printer_id, agent_id))
+    printers = [printer_id for pairs in spoken.values() for printer_id, _ in pairs]
     connection = session.connection()
-    if machines:
-        connection.execute(
-            update(PrinterRow)
-            .where(
-                PrinterRow.id == bindparam("of_printer"),
-                PrinterRow.agent_id == bindparam("of_agent"),
+    for some in _some(sorted(printers)):  # one order: no two can wait for each other
+        _locked(session, some)
+    for text, pairs in spoken.items():
+        for of_one in _some(pairs):
+            connection.execute(
+                update(PrinterRow)
+                .where(
+                    PrinterRow.id.in_([printer_id for printer_id, _ in of_one]),  # by its index
+                    tuple_(PrinterRow.id, PrinterRow.agent_id).in_(of_one),
+                )
+                .values(seen_at=now, machine_state=text)
             )
-            .values(seen_at=now, machine_state=bindparam("text")),
-            machines,
-        )
-    connection.execute(
-        update(AgentRow).where(AgentRow.id == bindparam("of_agent")).values(seen_at=now),
-        [{"of_agent": agent_id} for agent_id in sorted(said)],
-    )
+    agents = list(said)
+    _locked(session, agents, of=AgentRow)
+    connection.execute(update(AgentRow).where(AgentRow.id.in_(agents)).values(seen_at=now))
+
+
+def _some(them: Sequence[T]) -> Iterator[Sequence[T]]:
+    """All of them, in parts that fit into one statement."""
+    for first in range(0, len(them), MOST_IN_ONE):
+        yield them[first : first + MOST_IN_ONE]
 
 
 def occupied(session: Session, *, printer_id: UUID, now: datetime) -> None:
@@ -430,6 +440,8 @@ def revoke_agent(
     session: Session, *, workshop_id: UUID, agent_id: UUID, now: datetime
 ) -> Sequence[UUID]:
     """End an agent's token; its printers wait for another. Returns them. Raises NotFound."""
+    spoken_for = select(PrinterRow.id).where(PrinterRow.agent_id == agent_id)
+    _locked(session, session.scalars(spoken_for))  # before the agent, as signs of life do
     changed = session.execute(
         update(AgentRow)
         .where(
@@ -442,8 +454,6 @@ def revoke_agent(
     )
     if changed.scalar() is None:
         raise NotFound("the workshop has no such agent, or it was revoked before")
-    spoken_for = select(PrinterRow.id).where(PrinterRow.agent_id == agent_id)
-    _locked(session, session.scalars(spoken_for))
     freed = session.scalars(
         update(PrinterRow)
         .where(PrinterRow.agent_id == agent_id)
@@ -495,11 +505,17 @@ def touched(session: Session, *printer_ids: UUID) -> None:
     )
 
 
-def _locked(session: Session, printer_ids: Iterable[UUID]) -> None:
-    """Have these printers before the number of changes, and in one order: whoever holds the number
-    waits for nobody, so no two can wait for each other."""
-    of_these = select(PrinterRow.id).where(PrinterRow.id.in_(list(printer_ids)))
-    session.execute(of_these.order_by(PrinterRow.id).with_for_update())
+def _locked(
+    session: Session, ids: Iterable[UUID], *, of: type[PrinterRow | AgentRow] = PrinterRow
+) -> None:
+    """Have these printers, or agents, in one order, so that no two who want them can wait for each
+    other: printers first, then agents, then the number of changes; who holds it waits for nobody.
+
+    Not against those who only name one of them in a row of theirs: two new orders for a printer
+    would each hold what the other waits for.
+    """
+    of_these = select(of.id).where(of.id.in_(list(ids))).order_by(of.id)
+    session.execute(of_these.with_for_update(key_share=True))
 
 
 def _next_change(session: Session) -> int:

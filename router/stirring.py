@@ -1,24 +1,24 @@
 """Which printers have work waiting, or changed: looked at for all idle agents together.
 
 One thread of a process looks every `LOOK_S`, while somebody asks. Whoever keeps an answer about a
-printer remembers how many looks were finished when it was found out, and asks here whether it may
-be given again.
+printer either remembers how many looks were finished when it was found out, and asks here whether
+it may be given again (`since`), or is told which to forget (`tell`).
 """
 
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select, union
+from sqlalchemy import bindparam, func, or_, select, text, union
 
 from basis import clock
-from basis.db import Database
+from basis.db import Database, is_in
 from printers.models import PrinterRow
 from router.models import JobRow, RunRow
-from router.states import Job, Run
+from router.states import HELD, Job, Run
 
 LOOK_S = 0.25
 LATE_S = 2.0
@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 
 _BUSY = union(
     select(JobRow.printer_id).where(JobRow.state == Job.READY),
-    select(RunRow.printer_id).where(RunRow.state == Run.LEASED),
+    # In the words of the index `run_deadline`: of the runs, most ended long ago.
+    select(RunRow.printer_id).where(text(is_in("run.state", HELD)), RunRow.state == Run.LEASED),
 )
 _NEWEST = select(func.max(PrinterRow.change))
 _CHANGED = select(PrinterRow.id).where(
@@ -60,18 +61,29 @@ class Stirring:
         """The newest change known; None before the first look."""
         self._bed_since = clock.now()
         self._looked_s = self._asked_s = float("-inf")
+        self._told: list[Callable[[Iterable[UUID] | None], None]] = []
         self._looking = threading.Lock()
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
 
+    def tell(self, forget: Callable[[Iterable[UUID] | None], None]) -> None:
+        """Call `forget` after each look that found something: with the printers about which nothing
+        told before may be told again, or with None for all. `since` says the same already."""
+        self._told.append(forget)
+
+    def looking(self, now_s: float) -> bool:
+        """Whether the last look was finished lately enough to rely on it; else looking begins.
+        `now_s` by `time.monotonic`."""
+        self._asked_s = now_s
+        if now_s - self._looked_s > LATE_S:
+            self._begin()
+            return False
+        return True
+
     def since(self, printers: Iterable[UUID], look: int) -> bool:
         """Whether what was found out after `look` looks may be wrong by now: one of these printers
         has work waiting or changed, or nobody has looked."""
-        self._asked_s = time.monotonic()
-        if self._asked_s - self._looked_s > LATE_S:
-            self._begin()
-            return True
-        if look < self._floor:
+        if not self.looking(time.monotonic()) or look < self._floor:
             return True
         busy, stirred = self._busy, self._stirred
         return any(each in busy or stirred.get(each, -1) > look for each in printers)
@@ -81,20 +93,36 @@ class Stirring:
         with self._looking:
             self._look()
 
+    def look_at_once(self) -> None:
+        """Look now and not soon, after something was taken back. A look that fails is made up for:
+        until one succeeds nothing kept is relied on."""
+        try:
+            self.look()
+        except Exception:
+            log.exception("the printers could not be looked at")
+            self._change = None
+
     def _look(self) -> None:
-        began = clock.now()
+        began, forgotten = clock.now(), self._floor
         with self._database.reading() as session:
             busy = frozenset(session.scalars(_BUSY))
             newest = session.scalar(_NEWEST) or 0
+            changed: list[UUID] = []
             if self._change is None:
                 self._stirred, self._floor = {}, self.looks + 1
             else:
                 since = {"change": self._change, "since": self._bed_since}
-                changed = session.scalars(_CHANGED, since)
-                self._stirred |= dict.fromkeys(changed, self.looks + 1)
+                changed = list(session.scalars(_CHANGED, since))
+        self._stirred |= dict.fromkeys(changed, self.looks + 1)
         if len(self._stirred) > MOST_STIRRED:
             self._stirred, self._floor = {}, self.looks + 1
+        stirs = {*changed, *(busy - self._busy)}
         self._busy, self._change, self._bed_since = busy, newest, began - OVERLAP
+        for forget in self._told:
+            if self._floor != forgotten:
+                forget(None)
+            elif stirs:
+                forget(stirs)
         self.looks += 1
         self._looked_s = time.monotonic()
 
@@ -115,11 +143,7 @@ class Stirring:
 
     def _go_on(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.look()
-            except Exception:  # until it answers again, nothing kept is relied on
-                log.exception("the printers could not be looked at")
-                self._change = None
+            self.look_at_once()
             self._stop.wait(LOOK_S)
             if time.monotonic() - self._asked_s > REST_S:
                 break

@@ -105,4 +105,5 @@ def revoke(slug: str, agent_id: UUID) -> ResponseReturnValue:
             registry.noted(
                 session, printer_id=printer_id, by=g.caller.id, what="agent.revoked", now=now
             )
+    this_hub().stirring.look_at_once()
     return redirect(f"/workshops/{slug}/connect", 303)

@@ -245,6 +245,7 @@ def close() -> ResponseReturnValue:
         check_password(g.caller.name, request.form.get("password", ""))
         with this_hub().database.writing() as database:
             accounts.close(database, g.caller.id, now=clock.now())
+        this_hub().stirring.look_at_once()  # its agents' tokens are good for nothing
     except accounts.StillAtWork as exc:
         return render_template("me_close.html", at_work=True), status_of(exc)
     except (NotSignedIn, TooMany) as exc:
