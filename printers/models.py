@@ -145,6 +145,8 @@ class PrinterRow(Base):
     mass_per_mille: Mapped[int] = mapped_column(default=1_000, server_default="1000")
     mass_slices: Mapped[int] = mapped_column(default=0, server_default="0")
     """What slices for it asked of filament, of what was estimated, and how many."""
+    learns_since: Mapped[datetime | None]
+    """When the machine became another (`router.learning.begin_anew`): jobs before teach nothing."""
     idle_since: Mapped[datetime]
     change: Mapped[int] = mapped_column(BigInteger, index=True)
     """Number of the last change that routing must know: place, profile, prices, material."""

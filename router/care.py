@@ -14,7 +14,7 @@ from basis.errors import NotAllowed
 from printers import registry
 from printers.capability import Profile
 from printers.models import Bed, PrinterRow, SpoolRow
-from router import bookkeeping, ejecting, rows, stretches
+from router import bookkeeping, ejecting, learning, rows, stretches
 from router.models import JobRow, RunRow
 from router.states import Job
 
@@ -98,13 +98,15 @@ def change(
             f"{count} of its jobs were sliced for the machine as it is: let it make them, or"
             " cancel them, then change it. Its name may change at any time"
         )
-    before = printer.name
+    before, was = printer.name, Profile.from_json(printer.profile)
     registry.change_printer(session, printer, name=name, profile=machine)
     if before != name:
         note = f"{before} → {name}"
         registry.noted(session, printer_id=printer_id, by=by, what="renamed", now=now, note=note)
     if machine is not None:
-        registry.noted(session, printer_id=printer_id, by=by, what="changed", now=now)
+        anew = learning.begin_anew(session, printer, before=was, after=machine, now=now)
+        note = "its record of times and filament begins anew" if anew else ""
+        registry.noted(session, printer_id=printer_id, by=by, what="changed", now=now, note=note)
         # Another end code may leave the part where it is.
         ejecting.withdraw(session, printer_id=printer_id, by=by, now=now)
 

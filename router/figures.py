@@ -12,6 +12,7 @@ from basis.units import ceil_div
 from designs.facts import MeshFacts, pose_of, posed
 from designs.queries import PrintablePart
 from printers.capability import Choices, Profile
+from printers.models import PrinterRow
 from printers.offer import Offer
 from printers.slicer import BadSettings, cache_key, job_ini, most_on_a_plate
 from router import estimate, learning
@@ -178,7 +179,8 @@ def by_record(figures: Figures, offer: Offer) -> Figures:
 
 
 def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record]:
-    """Per printer, what its passed jobs were sliced at beside their plain estimates."""
+    """Per printer, what its passed jobs were sliced at beside their plain estimates, as long as it
+    is the machine it is."""
     asked = (
         select(
             JobRow.printer_id,
@@ -187,7 +189,9 @@ def records(session: Session, offers: Collection[Offer]) -> Mapping[UUID, Record
             func.sum(QuoteItemRow.estimated_s * JobRow.pieces),
         )
         .join(QuoteItemRow, QuoteItemRow.id == JobRow.item_id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
         .where(
+            learning.of_this_machine(),
             JobRow.printer_id.in_([offer.printer for offer in offers]),
             JobRow.duration_s.is_not(None),
             JobRow.id.in_(select(RunRow.job_id).where(RunRow.state == Run.PASSED)),

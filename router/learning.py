@@ -5,14 +5,18 @@ neither a first print nor one bad record moves it, and it stays within a half an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from statistics import median
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from basis.units import ceil_div
 from printers import registry
+from printers.capability import Profile
+from printers.models import PrinterRow
 from router.models import JobRow, RunRow
 
 MOST_PRINTS = 50
@@ -21,6 +25,14 @@ MOST_PRINTS = 50
 PRIOR = 3
 LOW, HIGH = 500, 2_000
 """Thousandths: beyond them a record is a fault, not a habit."""
+
+BESIDE = (
+    *("rated_power_w", "enclosure", "max_nozzle_c", "max_bed_c", "max_chamber_c"),
+    *("max_acceleration_mm_s2", "max_z_acceleration_mm_s2", "max_jerk_mm_s", "max_z_jerk_mm_s"),
+    "max_z_feed_mm_s",
+)
+"""Of a profile, what it may correct without being another machine: what it takes, and how far it
+may be driven, changes no time and no filament."""
 
 LEAST_S, LEAST_MG = 60, 100
 """Of a print that takes less, heating and rounding are most of it."""
@@ -37,6 +49,32 @@ def scaled(figure: int, per_mille: int) -> int:
     return ceil_div(figure * per_mille, 1_000)
 
 
+def begin_anew(
+    session: Session, printer: PrinterRow, *, before: Profile, after: Profile, now: datetime
+) -> bool:
+    """A printer's profile changed: where that makes another machine of it, what was learned of the
+    old one is forgotten, and only jobs ordered from now on teach. Whether it did."""
+    if replace(before, **{name: getattr(after, name) for name in BESIDE}) == after:
+        return False
+    printer.learns_since = now
+    session.flush()
+    registry.learned(
+        session,
+        printer_id=printer.id,
+        took_per_mille=1_000,
+        took_runs=0,
+        mass_per_mille=1_000,
+        mass_slices=0,
+    )
+    return True
+
+
+def of_this_machine() -> ColumnElement[bool]:
+    """Whether a job was for its printer as it is now; for selects that join both."""
+    since = PrinterRow.learns_since
+    return or_(since.is_(None), JobRow.created_at >= since)
+
+
 def took(session: Session, run: RunRow, *, print_s: int | None) -> None:
     """A machine finished a print and says how long it worked: its times are estimated by that."""
     if not print_s:
@@ -46,7 +84,9 @@ def took(session: Session, run: RunRow, *, print_s: int | None) -> None:
     pairs = session.execute(
         select(RunRow.print_s, JobRow.duration_s)
         .join(JobRow, JobRow.id == RunRow.job_id)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
         .where(
+            of_this_machine(),
             RunRow.printer_id == run.printer_id,
             RunRow.print_s.is_not(None),
             JobRow.duration_s >= LEAST_S,
@@ -65,7 +105,9 @@ def asked_for(session: Session, printer_id: UUID) -> None:
     session.flush()
     pairs = session.execute(
         select(JobRow.mass_mg, JobRow.estimated_mg)
+        .join(PrinterRow, PrinterRow.id == JobRow.printer_id)
         .where(
+            of_this_machine(),
             JobRow.printer_id == printer_id,
             JobRow.mass_mg.is_not(None),
             JobRow.estimated_mg >= LEAST_MG,

@@ -1,14 +1,22 @@
 """A printer's own record of estimates: medians that one bad record does not move."""
 
+from dataclasses import Field, fields
+from datetime import datetime
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from basis.db import Database
-from printers.models import PrinterRow
+from printers.capability import COMMON, Profile
+from printers.models import PrinterNoteRow, PrinterRow, Trial
 from printers.protocol import ReportEvent
-from router import jobs, slicing
-from router.learning import HIGH, LOW, MOST_PRINTS, pace_said, ratio
+from printers.queries import offers as offers_of
+from router import care, jobs, slicing
+from router.figures import records
+from router.learning import BESIDE, HIGH, LOW, MOST_PRINTS, begin_anew, pace_said, ratio
 from router.models import JobRow, QuoteRow, RunRow
 from tests.support import builders as b
 from tests.support.builders import NOW, Shop
@@ -55,17 +63,17 @@ def test_no_single_record_moves_it_past_its_neighbours(
     assert max(LOW, min(HIGH, low)) - 1 <= after <= max(LOW, min(HIGH, high)) + 1
 
 
-def made(database: Database, world: Shop, *, print_s: int | None) -> RunRow:
+def made(database: Database, world: Shop, *, print_s: int | None, now: datetime = NOW) -> RunRow:
     """One order printed to its end; the machine says how long it worked."""
-    b.ordered(database, world)
+    b.ordered(database, world, now=now)
     with database.writing() as session:
-        run = b.take(session, world)
+        run = b.take(session, world, now=now)
         assert run is not None
         session.get_one(JobRow, run.job_id).duration_s = SLICED_S
-        b.permit(session, world, run)
-        b.report(session, world, run, ReportEvent.FINISHED, print_s=print_s)
-        jobs.passed(session, job_id=run.job_id, by=world.owner, now=NOW)
-        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=NOW)
+        b.permit(session, world, run, now=now)
+        b.report(session, world, run, ReportEvent.FINISHED, now=now, print_s=print_s)
+        jobs.passed(session, job_id=run.job_id, by=world.owner, now=now)
+        jobs.clear_bed(session, printer_id=world.printer, by=world.owner, now=now)
         return run
 
 
@@ -134,6 +142,73 @@ def test_a_slice_is_dearer_by_the_time_that_this_printer_takes(
         quote = session.get_one(JobRow, job_id).item
         slicing.ready(session, job_id, b.slice_row(quote, key="slow"), now=NOW)
         assert "dearer" in session.get_one(JobRow, job_id).reason
+
+
+def changed(database: Database, world: Shop, *, at: datetime, **values: Any) -> None:
+    """Its workshop says what the machine is, and the cube for it could be sliced."""
+    with database.writing() as session:
+        row = session.get_one(PrinterRow, world.printer)
+        profile = Profile.from_json({**row.profile, **values})
+        care.change(
+            session, printer_id=row.id, name=row.name, profile=profile, by=world.owner, now=at
+        )
+        row.trial = Trial.PASSED
+
+
+def record_of(database: Database, world: Shop) -> int:
+    """How many jobs the record for estimates is made of."""
+    with database.reading() as session:
+        offers = offers_of(session, [world.printer], reserved_mg={})
+        found = records(session, offers).get(world.printer)
+    return found.jobs if found else 0
+
+
+def test_another_machine_begins_its_record_anew(database: Database, world: Shop) -> None:
+    for _ in range(4):
+        made(database, world, print_s=SLICED_S * 115 // 100)
+    assert (record(database, world)[1], record_of(database, world)) == (4, 4)
+    slow = record(database, world)[0]
+    assert slow == 1_150
+    changed(database, world, at=b.later(60), rated_power_w=77, max_nozzle_c=290, enclosure=True)
+    assert record(database, world) == (slow, 4) and record_of(database, world) == 4
+    changed(database, world, at=b.later(120), print_mm_s=120)
+    with database.reading() as session:
+        row = session.get_one(PrinterRow, world.printer)
+        assert (row.mass_per_mille, row.mass_slices) == (1_000, 0)
+        notes = session.scalars(select(PrinterNoteRow.note).order_by(PrinterNoteRow.id)).all()
+    assert record(database, world) == (1_000, 0) and record_of(database, world) == 0
+    assert [note for note in notes if "anew" in note] == notes[-1:]
+    for number in range(5):
+        made(database, world, print_s=SLICED_S, now=b.later(200 + number))
+    assert record(database, world) == (1_000, 5) and record_of(database, world) == 5
+
+
+@pytest.mark.parametrize("field", fields(Profile), ids=lambda field: str(field.name))
+def test_every_field_of_a_profile_says_whether_it_makes_another_machine(
+    field: Field[Any], database: Database, world: Shop
+) -> None:
+    others: dict[str, Any] = {
+        "name": "Another",
+        "process": "FFF",
+        "filament_um": 2_850,
+        "gcode_flavor": "reprapfirmware",
+        "start_gcode": "G28\nG90\nM83\n",
+        "end_gcode": "M104 S0\n",
+        "enclosure": True,
+        "tuning": {"settings": {"perimeter_speed": "50"}, "filaments": {}},
+    }
+    before = COMMON["ender3"]
+    value = others.get(field.name)
+    value = getattr(before, field.name) + 1 if value is None else value
+    after = Profile.from_json({**before.as_json(), field.name: value})
+    with database.writing() as session:
+        row = session.get_one(PrinterRow, world.printer)
+        row.took_per_mille, row.took_runs = 1_500, 9
+        session.flush()
+        anew = begin_anew(session, row, before=before, after=after, now=NOW)
+        session.refresh(row)
+        assert anew is (after != before and field.name not in BESIDE)
+        assert (row.took_per_mille, row.learns_since) == ((1_000, NOW) if anew else (1_500, None))
 
 
 def test_old_prints_are_forgotten() -> None:
