@@ -402,6 +402,8 @@ def put_printer(found: schema.Printer, as_json: bool) -> None:
     )
     if found.quiet_until is not None:
         put(f"  quiet hours: nothing starts before {found.quiet_until}")
+    if found.most_pieces > 1:
+        put(f"  up to {found.most_pieces} copies of a part on one plate")
     for spool in found.spools:
         left = words.grams(spool.left_mg)
         put(f"  slot {spool.slot}: {spool.material} {spool.colour}, {left} left")
