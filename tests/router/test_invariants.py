@@ -60,7 +60,7 @@ QUIET = settings(
 )
 
 STAGES = (What.INTENT, What.STARTED, What.PERMITTED, What.DONE, What.RECV)
-BUTTONS = ("passed", "failed", "retry", "cancel", "received")
+BUTTONS = ("passed", "failed", "retry", "cancel", "received", "good_in_part")
 
 OFTEN = {
     "work": 10,
@@ -114,7 +114,8 @@ def in_memory() -> Database:
 @cache
 def beginning() -> tuple[bytes, UUID, UUID, dict[UUID, UUID]]:
     """A database with a workshop of two printers, each with an agent and a spool, and quotes for
-    both: its bytes, the maker, the owner, and the agent of each printer."""
+    both: its bytes, the maker, the owner, and the agent of each printer. The first puts two copies
+    on one plate."""
     database = Database("sqlite://")
     Base.metadata.create_all(database.engine)
     with database.writing() as session:
@@ -126,6 +127,9 @@ def beginning() -> tuple[bytes, UUID, UUID, dict[UUID, UUID]]:
             machine = b.printer(session, place)
             b.spool(session, machine, by=owner, left_mg=SPOOL_MG)
             agents[machine.id] = b.agent(session, place, [machine.id])
+        upkeep.set_plates(
+            session, session.get_one(PrinterRow, next(iter(agents))), 2, by=owner, now=b.NOW
+        )
         thing = b.part(session, owner)
         for copies in (1, 2):
             both = frozenset({Mode.FOOT, Mode.PARCEL})
@@ -152,7 +156,7 @@ def order_by(session: Session, quote: QuoteRow, *, maker: UUID, now: datetime) -
         now=now,
     )
     for job in made.jobs:
-        slicing.ready(session, job.id, b.slice_row(job.item, key=str(job.id)), now=now)
+        slicing.ready(session, job.id, b.slice_of(job), now=now)
 
 
 class Workshop(RuleBasedStateMachine):
@@ -322,10 +326,25 @@ class Workshop(RuleBasedStateMachine):
 
     def press(self, job: JobRow, word: str) -> None:
         said: dict[str, Any] = {"job_id": job.id, "by": self.owner, "now": self.world.hub_now}
-        if word == "failed":
+        if word in ("failed", "good_in_part"):
             said |= {"cause": "no", "job_at_fault": False, "printer_at_fault": True}
+        if word == "good_in_part":  # of a single copy it is refused
+            word, said["good"] = "failed", 1
         done = self.hub(lambda session: getattr(jobs, word)(session, **said))
-        if word == "retry" and done is not None and job.state is Job.FAILED:
+        if word != "retry" or done is None:
+            return
+        if (
+            job.gcode_sha256 is None
+        ):  # what was not good of a plate is sliced now, for the first time
+            self.hub(
+                lambda session: slicing.ready(
+                    session,
+                    job.id,
+                    b.slice_of(session.get_one(JobRow, job.id)),
+                    now=self.world.hub_now,
+                )
+            )
+        elif job.state is Job.FAILED:
             self.authorised[job.id] += 1
 
     # What must always hold.
@@ -374,7 +393,8 @@ class Workshop(RuleBasedStateMachine):
         for printer_id, printer in printers.items():
             fences = [run.fence for run in runs if run.printer_id == printer_id]
             assert fences == list(range(1, printer.fence + 1))  # I4
-        assert len(found) == self.ordered_copies  # I7
+        made = [job.pieces if job.good is None else job.good for job in found.values()]
+        assert sum(made) == self.ordered_copies  # I7
         for spool_id, left_mg in spools:
             assert 0 <= reserved.get(spool_id, 0) <= left_mg  # I8
 
@@ -472,7 +492,7 @@ class Workshop(RuleBasedStateMachine):
             for order in session.scalars(select(OrderRow)):
                 quote = session.get_one(QuoteRow, order.quote_id)
                 done = [job for job in order.jobs if job.state is Job.DONE]
-                if len(done) == quote.copies:
+                if sum(len(job.copies) for job in done) == quote.copies:
                     assert paid_for(session, order) == quote.total_minor
                 if not done:
                     assert paid_for(session, order) == 0
@@ -604,6 +624,19 @@ def test_it_is_found_when_the_journal_is_not_forced_to_disk() -> None:
                 agent.fsyncs = False
 
     must_break(Hasty)
+
+
+def test_it_is_found_when_what_was_bad_of_a_plate_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good_in_part = jobs._good_in_part
+
+    def forgotten(session: Session, job: JobRow, run: RunRow, **said: Any) -> JobRow:
+        session.delete(good_in_part(session, job, run, **said))
+        return job
+
+    monkeypatch.setattr(jobs, "_good_in_part", forgotten)
+    must_break()
 
 
 def test_it_is_found_when_a_bed_is_cleared_under_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
