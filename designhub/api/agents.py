@@ -100,7 +100,7 @@ def ask() -> ResponseReturnValue:
     asked = replace(asked, printers=[replace(each, foreign=False) for each in asked.printers])
     with _may_hold(hub) as held:
         until = time.monotonic() + wait_s
-        while held and not answer.work and time.monotonic() < until:
+        while held and not answer.work and not hub.live.closed and time.monotonic() < until:
             time.sleep(LOOK_EVERY_S)  # no database session is open meanwhile
             if hub.stirring.since(ready, as_of):
                 as_of, answer = hub.stirring.looks, _answer(hub, asked)

@@ -142,6 +142,20 @@ def test_a_held_question_is_answered_when_a_job_becomes_ready(agent: Agent) -> N
         assert time.monotonic() - began < 20  # not at the end of its 25 s
 
 
+def test_a_held_question_lets_the_hub_end(agent: Agent) -> None:
+    places = agent.hub.hub.held._value
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(agent.ask, wait_s=25)
+        until = time.monotonic() + 20
+        while agent.hub.hub.held._value == places:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        began = time.monotonic()
+        agent.hub.hub.live.close()
+        assert held.result(30).get_json()["work"] == []
+        assert time.monotonic() - began < 20
+
+
 def test_nothing_is_kept_while_nobody_looks(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise OperationalError("SELECT", {}, Exception("gone"))

@@ -93,11 +93,16 @@ class RunningHub:
     data: Path
     child: Child
 
-    def person(self, name: str = "") -> Person:
+    def person(self, name: str = "", *, operator: bool = False) -> Person:
         """A new account; names are made up unless one is wished."""
         name = name or f"person-{next(_numbers)}"
-        asked = schema.AccountAsk(name=name, password=PASSWORD)
-        HubApi(self.url).ask(schema.Account, "POST", "/accounts", asked)
+        if operator:
+            asked = ("user", "add", name, "--operator", "--password-stdin", "--data", str(self.data))
+            done = command(*asked, stdin=PASSWORD)
+            assert done.returncode == 0, done.stderr
+        else:
+            account = schema.AccountAsk(name=name, password=PASSWORD)
+            HubApi(self.url).ask(schema.Account, "POST", "/accounts", account)
         api = HubApi(self.url, password=(name, PASSWORD))
         token = schema.TokenAsk(name="test", scopes=["push", "order", "operate"])
         made = api.ask(schema.Token, "POST", "/tokens", token)
