@@ -97,7 +97,15 @@ class RunningHub:
         """A new account; names are made up unless one is wished."""
         name = name or f"person-{next(_numbers)}"
         if operator:
-            asked = ("user", "add", name, "--operator", "--password-stdin", "--data", str(self.data))
+            asked = (
+                "user",
+                "add",
+                name,
+                "--operator",
+                "--password-stdin",
+                "--data",
+                str(self.data),
+            )
             done = command(*asked, stdin=PASSWORD)
             assert done.returncode == 0, done.stderr
         else:
