@@ -62,7 +62,16 @@ class Board(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked(Message):
+class Failure(Message):
+    """What a person says of a print that is not good, here or on a page of the hub."""
+
+    cause: str = ""
+    job_at_fault: bool = False
+    printer_at_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked(Failure):
     """A person took a part off, or found that there is none, and said what they saw."""
 
     printer: UUID
@@ -70,9 +79,6 @@ class Looked(Message):
     good: bool
     by: str
     """The name of the person in OctoPrint; it is kept with the word."""
-    cause: str = ""
-    job_at_fault: bool = False
-    printer_at_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

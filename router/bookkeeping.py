@@ -27,9 +27,6 @@ from router.emissions import energy_mwh, factors
 from router.models import JobRow, OrderRow, QuoteItemRow, QuoteRow, RunRow
 from router.quote import Inputs, copy_weights
 
-BY_SHARE = "sliced, by the share of the file that was sent"
-"""Where the mass of a print that broke off comes from, and that of each of several spools."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Deal:
@@ -88,9 +85,13 @@ def run_took(
     outcome: Outcome,
     by: str,
     print_s: int | None,
+    printed_ppm: int | None,
     now: datetime,
 ) -> None:
-    """What the machine took, good or not: filament off its spool, energy, hours."""
+    """What the machine took, good or not: filament off its spool, energy, hours.
+
+    printed_ppm : how much of it a person found; None is what the machine last told.
+    """
     job = session.scalars(select(JobRow).where(JobRow.id == run.job_id)).one()
     deal = _deal(session, job)
     part, version, design = designs.part(session, deal.item.part_id)
@@ -98,9 +99,13 @@ def run_took(
     # A person found it, perhaps days later: nobody knows when the machine stopped.
     most_s = job.duration_s if by.startswith("account:") else None
     seconds, time_source = _seconds(run, print_s, most_s=most_s, now=now)
+    if printed_ppm is not None and run.started_at is None:
+        seconds = (job.duration_s or 0) * printed_ppm // 1_000_000
+        time_source = "the slice's time, by the share that a person found printed"
     made = outcome == "printed"
     sliced_mg = job.needed_mg
-    taken_mg = sliced_mg if made else ceil_div(sliced_mg * run.progress_ppm, 1_000_000)
+    share_ppm = run.progress_ppm if printed_ppm is None else printed_ppm
+    taken_mg = sliced_mg if made else ceil_div(sliced_mg * share_ppm, 1_000_000)
     spool = rows.made_from(session, deal.quote)
     lots = stretches.borne(session, run, spool=spool, sliced_mg=sliced_mg, taken_mg=taken_mg)
     for each, mg in lots:
@@ -120,7 +125,7 @@ def run_took(
         part=part.slug,
         lots=[(each.id, mg) for each, mg in lots],
         outcome=outcome,
-        filament_source="sliced" if made and len(lots) == 1 else BY_SHARE,
+        filament_source=_mass_source(made=made, lots=len(lots), seen=printed_ppm is not None),
         energy_mwh=energy_mwh(used, rated_power_w=profile.rated_power_w, duration_s=seconds),
         energy_source=f"estimated from rated power and {time_source}: {source}",
         machine_s=seconds,
@@ -251,6 +256,15 @@ def _deal(session: Session, job: JobRow) -> _Deal:
 def _mass_mg(job: JobRow, pieces: int) -> int:
     """What some of the copies on a plate weigh: none nothing, all the whole of it."""
     return job.needed_mg * pieces // job.pieces
+
+
+def _mass_source(*, made: bool, lots: int, seen: bool) -> str:
+    """Where the mass that a print took, and its division among spools, comes from."""
+    if seen:
+        return "sliced, by the share that a person found printed"
+    if made and lots == 1:
+        return "sliced"
+    return "sliced, by the share of the file that was sent"
 
 
 def _seconds(

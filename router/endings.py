@@ -33,10 +33,20 @@ def finished(
 
 
 def failed(
-    session: Session, run: RunRow, *, actor: str, now: datetime, print_s: int | None, cause: str
+    session: Session,
+    run: RunRow,
+    *,
+    actor: str,
+    now: datetime,
+    print_s: int | None,
+    cause: str,
+    printed_ppm: int | None = None,
 ) -> None:
     """There is evidence that the run failed after it may have started. What it took is written;
-    its job waits for a person's "again", or is cancelled if somebody asked for that."""
+    its job waits for a person's "again", or is cancelled if somebody asked for that.
+
+    printed_ppm : how much of it a person found; None is what the machine last told.
+    """
     made = run.state is Run.PRINTED
     run_event(session, run, Event.FAIL, actor=actor, now=now, note=cause)
     run.cause = cause[:2_000]
@@ -45,7 +55,15 @@ def failed(
         bookkeeping.rejected(session, run, by=actor, now=now)
     else:
         outcome: Outcome = "cancelled" if run.stop_asked else "failed"
-        _took(session, run, outcome=outcome, actor=actor, now=now, print_s=print_s)
+        _took(
+            session,
+            run,
+            outcome=outcome,
+            actor=actor,
+            now=now,
+            print_s=print_s,
+            printed_ppm=printed_ppm,
+        )
     job.reason = run.cause
     job_event(session, job, JobEvent.RUN_FAILED, actor=actor, now=now, note=cause)
     if run.stop_asked:
@@ -110,9 +128,18 @@ def _took(
     actor: str,
     now: datetime,
     print_s: int | None,
+    printed_ppm: int | None = None,
 ) -> None:
     worked_s = None if print_s is None else max(0, min(print_s, MOST_PRINT_S))
     if outcome == "printed":
         learning.took(session, run, print_s=worked_s)
-    bookkeeping.run_took(session, run, outcome=outcome, by=actor, print_s=worked_s, now=now)
+    bookkeeping.run_took(
+        session,
+        run,
+        outcome=outcome,
+        by=actor,
+        print_s=worked_s,
+        printed_ppm=printed_ppm,
+        now=now,
+    )
     registry.idle(session, printer_id=run.printer_id, now=now)

@@ -168,9 +168,12 @@ def failed(
     printer_at_fault: bool,
     now: datetime,
     good: int = 0,
+    printed_ppm: int | None = None,
 ) -> JobRow:
     """A person looked and it is not good, or it did not come about. The two blames are separate.
 
+    printed_ppm : of a run that nobody saw end, how much of it lies there, by the share of its
+                  file; without it what the machine last told counts.
     good : of several copies on the plate, how many are good all the same. Those pass and are owed;
            a new job of the order stands for the others, and waits as failed for a person's "again".
 
@@ -187,14 +190,35 @@ def failed(
     if not 0 <= good < job.pieces:
         raise Invalid(f"good: 0 to {job.pieces - 1} of the {job.pieces} on the plate, got {good}")
     run = _run_to_judge(session, job)
+    if printed_ppm is not None:
+        _check_share(run, printed_ppm, good=good)
     run.job_at_fault, run.printer_at_fault = job_at_fault, printer_at_fault
     if printer_at_fault:
         registry.count(session, printer_id=run.printer_id, failed=1)
     if good:
         return _good_in_part(session, job, run, good=good, by=by, cause=cause.strip(), now=now)
     who = account(by)
-    endings.failed(session, run, actor=who, now=now, print_s=None, cause=cause.strip())
+    endings.failed(
+        session,
+        run,
+        actor=who,
+        now=now,
+        print_s=None,
+        cause=cause.strip(),
+        printed_ppm=printed_ppm,
+    )
     return job
+
+
+def _check_share(run: RunRow, printed_ppm: int, *, good: int) -> None:
+    """Raises Invalid where a person's eye does not decide how much was printed."""
+    if run.state is not Run.UNKNOWN or good:
+        raise Invalid(
+            "printed_ppm: how much was printed is said only of a run that nobody saw end, and of"
+            " which nothing is good: leave it out"
+        )
+    if not 0 <= printed_ppm <= 1_000_000:
+        raise Invalid(f"printed_ppm: 0 to 1000000, got {printed_ppm}")
 
 
 def _good_in_part(

@@ -196,6 +196,7 @@ def fail(session: Session, caller: Caller, job_id: UUID, asked: schema.FailedAsk
         printer_at_fault=asked.printer_at_fault,
         now=now,
         good=asked.good,
+        printed_ppm=asked.printed_ppm,
     )
     if asked.again:
         jobs.retry(session, job_id=job.id, by=caller.id, now=now)

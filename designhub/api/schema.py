@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from basis.messages import Message
+from printers.at_printer import Failure
 
 # People.
 
@@ -456,13 +457,15 @@ class Orders(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailedAsk(Message):
+class FailedAsk(Failure):
     """What was wrong, and whose fault; `again` authorises one more try at once."""
 
     cause: str
-    job_at_fault: bool = False
     printer_at_fault: bool = True
     again: bool = False
+    printed_ppm: int | None = None
+    """Of a run that nobody saw end, how much of it lies there, in millionths of its file; without
+    it what the machine last told counts."""
     good: int = 0
     """Of several copies on the plate, how many are good all the same: they pass, and another job
     of the order stands for the others."""

@@ -105,6 +105,12 @@ _verb("agree", "Make it at the quoted price although it needs more than was quot
 @click.option("--job-at-fault", is_flag=True, help="The part or its settings are to blame.")
 @click.option("--printer-not-at-fault", is_flag=True, help="The printer is not to blame.")
 @click.option("--again", is_flag=True, help="Allow one more try at once.")
+@click.option(
+    "--printed",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help="Of a print that nobody saw end: about so much of it lies there.",
+)
 @click.option("--good", default=0, help="So many of the copies on the plate are good all the same.")
 @hub_options
 @json_option
@@ -115,6 +121,7 @@ def failed(
     job_at_fault: bool,
     printer_not_at_fault: bool,
     again: bool,
+    printed: int | None,
     good: int,
     as_json: bool,
 ) -> None:
@@ -130,6 +137,7 @@ def failed(
         printer_at_fault=not printer_not_at_fault,
         again=again,
         good=good,
+        printed_ppm=None if printed is None else printed * 10_000,
     )
     _put(api.ask(schema.Job, "POST", f"/jobs/{job_id}/failed", asked), as_json)
 

@@ -111,12 +111,14 @@ def write(job_id: UUID) -> ResponseReturnValue:
 def failed(job_id: UUID) -> ResponseReturnValue:
     """The part is not good."""
     said = (request.form.get("reason", "").strip(), request.form.get("cause", "").strip())
+    good = _good(request.form.get("good", ""))
     asked = schema.FailedAsk(
         cause=": ".join(text for text in said if text not in ("", "other"))[:2_000],
         job_at_fault="job_at_fault" in request.form,
         printer_at_fault="printer_at_fault" in request.form,
         again="again" in request.form,
-        good=_good(request.form.get("good", "")),
+        good=good,
+        printed_ppm=_share(request.form.get("printed", "")) if good == 0 else None,
     )
     with this_hub().database.writing() as database:
         fail(database, g.caller, job_id, asked)
@@ -179,7 +181,7 @@ def _page(job_id: UUID, *, fault: HubError | None = None, typed: str = "") -> Re
         most_chars=talking.MOST_CHARS,
         fault=fault,
         typed=typed[: 2 * talking.MOST_CHARS],
-        causes=printer_words.CAUSES,
+        printer_words=printer_words,
         names=names,
         pictured=story.part_id in pictured,
         again=wish.address,
@@ -198,6 +200,16 @@ def _good(text: str) -> int:
     if not (said.isascii() and said.isdigit() and len(said) < 5):
         raise Invalid(f"good: {text[:40]!r} is not a whole number")
     return int(said)
+
+
+def _share(text: str) -> int | None:
+    """How much of a print lies there, as it was chosen; None for what was last heard. Raises
+    Invalid."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        raise Invalid(f"printed: {text[:40]!r} is not a share in millionths")
+    return int(text)
 
 
 def _printed(story: JobStory, signed: Mapping[UUID, Signed]) -> Printed | None:

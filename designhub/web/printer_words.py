@@ -77,6 +77,16 @@ CAUSES: Mapping[str, Lazy] = {
 }
 """Why a print failed: what is kept, and how a person reads it."""
 
+SHARES: Mapping[int, Lazy] = {
+    0: lazy("nothing"),
+    100_000: lazy("a few layers"),
+    250_000: lazy("about a quarter"),
+    500_000: lazy("about half"),
+    750_000: lazy("about three quarters"),
+    1_000_000: lazy("all of it"),
+}
+"""How much of a print lies there, by the share of its file, as a person sees it."""
+
 RUNS: Mapping[Run, tuple[Lazy, str]] = {
     Run.LEASED: (lazy("Getting ready"), "on"),
     Run.PERMITTED: (lazy("Starting"), "on"),
@@ -86,6 +96,13 @@ RUNS: Mapping[Run, tuple[Lazy, str]] = {
     Run.PRINTED: (lazy("Printed: look at the part"), "warn"),
 }
 """A printer's state while a run is open on it, with the kind of its badge."""
+
+
+def printed(heard_ppm: int) -> list[tuple[str, str]]:
+    """What a person may say of how much lies there; first, and without a word of theirs, what the
+    machine last told."""
+    heard = _("as last heard: %(share)s", share=words.per_cent(heard_ppm))
+    return [("", heard), *((str(ppm), str(said)) for ppm, said in SHARES.items())]
 
 
 def seen(at: datetime | None, *, now: datetime, unseen_s: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -192,7 +193,10 @@ def _until(hub: Hub, shop: Shop, job: UUID, state: str) -> None:
         provenance.signed(session, run, row, hub="http://hub.test", sign=hub.keys.sign)
         builders.permit(session, shop, run, now=now)
         builders.report(session, shop, run, ReportEvent.STARTED, now=now)
-        builders.beat(session, shop, run, now=now, progress_ppm=420_000, seconds_left=1_500)
+        heat = {"nozzle_c": 213, "nozzle_target_c": 215, "bed_c": 60, "bed_target_c": 60}
+        far: dict[str, Any] = {"progress_ppm": 420_000, "seconds_left": 1_500, "printing": True}
+        far |= {"layer": 41, "layers": 100, "z_um": 8_200}
+        builders.beat(session, shop, run, now=now, **far, **heat)
         match state:
             case "unclear":
                 builders.report(session, shop, run, ReportEvent.UNCLEAR, now=now)

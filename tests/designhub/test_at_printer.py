@@ -107,7 +107,11 @@ def test_a_person_says_failed_with_cause_and_blame(hub: OpenHub, shop: Shop) -> 
     assert nothing.status_code == 422
     assert state(hub, job) is Job.ASSIGNED
     said = {"cause": "layers shifted", "printer_at_fault": True}
-    board(say(hub, shop, "looked", job=job, good=False, by="jo", **said))
+    for _ in range(2):  # a second press changes nothing, and adds no line
+        board(say(hub, shop, "looked", job=job, good=False, by="jo", **said))
+    with hub.hub.database.reading() as session:
+        whats = list(session.scalars(select(HappeningRow.what)))
+    assert (whats.count("said.at_printer"), whats.count("run.fail")) == (1, 1)
     assert state(hub, job) is Job.FAILED
     with hub.hub.database.reading() as session:
         row = next(iter(session.scalars(select(JobRow))))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from basis import clock
+from commons.models import BalanceRow
 from designhub.web import job_words
 from printers.models import WorkshopRow
 from printers.offer import Mode
@@ -115,7 +116,7 @@ def test_the_page_of_a_job_in_every_state_of_its_run(hub: OpenHub, shop: Shop, s
         assert job_words.job_state(row.state, open_run) in page.text
         live = f'data-live="/jobs/{job}/events"' in page.text
         assert live is (row.state not in ENDED_JOBS)
-        judging = 'action="/jobs/' in page.text and "Say that it failed" in page.text
+        judging = 'action="/jobs/' in page.text and "It failed</button>" in page.text
         assert judging is (who == "owner" and state in (Run.PRINTED, Run.UNKNOWN))
         assert ("/retry" in page.text) is (who == "owner" and state is Run.FAILED)
         assert ("Stop the print and cancel</button>" in page.text) is (
@@ -147,6 +148,13 @@ def test_a_run_that_nobody_knows_of_says_what_is_proved_and_what_is_not(
     assert "left" not in page.split("What happens next")[0].split("42 %")[1]  # nobody counts
     owner = plain(hub.client("owner").get(f"/jobs/{job}").text)
     assert "Go and look at the printer." in owner and "You looked at it" in owner
+    assert "as last heard: 42 %" in owner and "about three quarters" in owner
+    said: dict[str, Any] = {"reason": "came off the bed", "printed": "750000"}
+    assert hub.client("owner").form(f"/jobs/{job}/failed", **said).status_code == 303
+    with hub.hub.database.reading() as session:
+        row = session.get_one(JobRow, job)
+        lot = session.scalars(select(BalanceRow.amount).where(BalanceRow.unit == "mg"))
+        assert -(-(row.mass_mg or 0) * 3 // 4) in list(lot)  # of waste
 
 
 def test_a_failed_run_says_what_was_said_of_it(hub: OpenHub, shop: Shop) -> None:

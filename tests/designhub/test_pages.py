@@ -310,9 +310,9 @@ def test_a_job_is_followed_judged_and_handed_over(hub: OpenHub, shop: Shop) -> N
     body = {"fence": run["fence"], "event": "finished", "print_s": 540}
     client.post(f"/api/v1/runs/{run['id']}/report", json=body, headers=agent)
     page = owner.get(f"/jobs/{job}").text
-    assert "a person must look" in page and "Say that it failed" in page
-    assert 'http-equiv="refresh"' not in page and "The part is good" in page
-    assert "The part is good" not in maker.get(f"/jobs/{job}").text
+    assert "a person must look" in page and "It failed" in page
+    assert 'http-equiv="refresh"' not in page and "It looks good" in page
+    assert "It looks good" not in maker.get(f"/jobs/{job}").text
     assert owner.form(f"/jobs/{job}/passed").location == f"/jobs/{job}"
     assert "waits to be handed over" in maker.get(f"/jobs/{job}").text
     assert maker.form(f"/jobs/{job}/received").status_code == 303

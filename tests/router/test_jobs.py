@@ -550,3 +550,50 @@ def test_what_nobody_saw_end_took_no_longer_than_its_slice(
             )
         session.expire_all()
         assert session.get_one(PrinterRow, world.printer).printed_s == job.duration_s
+
+
+@pytest.mark.parametrize("printed_ppm", [None, 0, 500_000])
+def test_a_person_says_how_much_lies_there_of_a_print_that_nobody_saw(
+    database: Database, world: Shop, printed_ppm: int | None
+) -> None:
+    """Without their word the book says what was last heard: of a start that nobody saw, nothing."""
+    [job_id] = b.ordered(database, world)
+    with database.writing() as session:
+        run = b.take(session, world)
+        assert run is not None
+        b.permit(session, world, run)
+        lease.expire(session, now=later(3_600))
+        assert run.state is Run.UNKNOWN and run.started_at is None
+        job = session.get_one(JobRow, job_id)
+        job.duration_s = 600
+        said: dict[str, Any] = {"job_id": job_id, "by": world.owner, "cause": "it came off"}
+        said |= {"job_at_fault": False, "printer_at_fault": False, "now": later(9_000)}
+        for wrong in (-1, 1_000_001):
+            with pytest.raises(Invalid, match="0 to 1000000"):
+                jobs.failed(session, printed_ppm=wrong, **said)
+        jobs.failed(session, printed_ppm=printed_ppm, **said)
+        half_mg = -(-(job.mass_mg or 0) // 2)
+        taken_mg, worked_s = (half_mg, 300) if printed_ppm else (0, 0)
+        assert spool_of(session, world).left_mg == 1_000_000 - taken_mg
+        assert balance(session, f"scrap:workshop:{world.workshop}", "mg") == taken_mg
+        assert balance(session, f"printer:{world.printer}", "s") == -worked_s
+    check_book(database)
+
+
+def test_of_a_print_that_the_machine_saw_end_nobody_says_how_much(
+    database: Database, world: Shop
+) -> None:
+    b.ordered(database, world)
+    with database.writing() as session:
+        job_id = printed(session, world)
+        with pytest.raises(Invalid, match="leave it out"):
+            jobs.failed(
+                session,
+                job_id=job_id,
+                by=world.owner,
+                cause="strings",
+                job_at_fault=False,
+                printer_at_fault=False,
+                printed_ppm=0,
+                now=NOW,
+            )
