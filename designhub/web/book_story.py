@@ -25,7 +25,8 @@ class Try:
 
     entry: Entry
     outcome: str
-    """`printed`, `failed`, `cancelled`; `rejected` when a person refused what was printed."""
+    """`printed`, `failed`, `cancelled`; `rejected` when a person refused what was printed, and
+    `in_part` when they refused some copies of a plate."""
     filament_mg: int
     spools: int
     """How many gave it: several when the spool was changed in between."""
@@ -70,7 +71,7 @@ class Story:
     @property
     def lost(self) -> tuple[Try, ...]:
         """Tries that gave no part."""
-        return tuple(each for each in self.tries if each.outcome != "printed")
+        return tuple(each for each in self.tries if each.outcome not in ("printed", "in_part"))
 
     @property
     def filament_mg(self) -> int:
@@ -133,7 +134,7 @@ def _tries(entries: Sequence[Entry]) -> tuple[Try, ...]:
         found.append(
             Try(
                 entry=each,
-                outcome=each.body["outcome"] if rejected is None else "rejected",
+                outcome=each.body["outcome"] if rejected is None else _refused(each, rejected),
                 filament_mg=-_sum(each, "lot:", "mg"),
                 spools=sum(leg.account.startswith("lot:") for leg in each.legs),
                 waste_mg=_sum(each, "scrap:", "mg") + more,
@@ -142,6 +143,12 @@ def _tries(entries: Sequence[Entry]) -> tuple[Try, ...]:
             )
         )
     return tuple(found)
+
+
+def _refused(printed: Entry, rejected: Entry) -> str:
+    """Whether all that lay on the plate was refused."""
+    made, bad = _sum(printed, "part:", "piece"), -_sum(rejected, "part:", "piece")
+    return "rejected" if bad >= made else "in_part"
 
 
 def _claims(entries: Sequence[Entry], ends: Sequence[Entry]) -> list[Claim]:

@@ -30,6 +30,7 @@ REASONS: Mapping[str, Lazy] = {
 OUTCOMES: Mapping[str, Lazy] = {
     "printed": lazy("a part"),
     "rejected": lazy("rejected: waste"),
+    "in_part": lazy("good in part"),
     "failed": lazy("failed: waste"),
     "cancelled": lazy("stopped: waste"),
 }
@@ -98,10 +99,20 @@ def _event(written: Entry, about: Mapping[str, str]) -> str:
     if "outcome" in body:
         return _from_spools(_run(body, about), body)
     if last == "rejected":
-        said = _("The part of %(job)s was rejected and is scrap", job=_name(about, "job"))
+        said = ngettext(
+            "A part of %(job)s was rejected and is scrap",
+            "%(n)s parts of %(job)s were rejected and are scrap",
+            _measured(body, "accept", unit="piece")[0],
+            job=_name(about, "job"),
+        )
         return _because(said, body)
     if last == "passed":
-        return _("The part of %(job)s is good: its price is owed", job=_name(about, "job"))
+        return ngettext(
+            "The part of %(job)s is good: its price is owed",
+            "%(n)s parts of %(job)s are good: their price is owed",
+            _measured(body, "accept", unit="piece")[0],
+            job=_name(about, "job"),
+        )
     if last == "added":
         who, mass = _name(about, "workshop"), _sum(body, "raise")
         return _("%(who)s loaded a spool: %(mass)s", who=who, mass=mass)
@@ -127,8 +138,11 @@ def _run(body: Mapping[str, Any], about: Mapping[str, str]) -> str:
         "time": _sum(body, "use"),
     }
     if body["outcome"] == "printed":
-        return _(
+        return ngettext(
             "%(printer)s printed a part: it took %(mass)s of filament, %(energy)s and %(time)s",
+            "%(printer)s printed %(n)s parts: they took %(mass)s of filament, %(energy)s and"
+            " %(time)s",
+            _measured(body, "produce", unit="piece")[0],
             **took,
         )
     if body["outcome"] == "failed":

@@ -115,6 +115,9 @@ def test_the_book_s_page_of_the_order_counts_copies(hub: OpenHub, shop: Shop) ->
     page = owner.get(f"/book/orders/{order}").text
     assert "1 copy is neither handed over nor given up" in page
     assert "ordered 4 copies" in page
+    assert "printed 4 parts: they took" in page and "A part of job:" in page
+    assert "3 parts of job:" in page and "are good: their price is owed" in page
+    assert "good in part" in page and "gave no part" not in page
 
 
 def test_the_api_says_pieces_and_takes_how_many_are_good(hub: OpenHub, shop: Shop) -> None:

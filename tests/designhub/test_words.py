@@ -290,7 +290,7 @@ def test_smaller_entries_too() -> None:
                 run_key=run_key, workshop_id="w", good_mg=1, reason="bent", by="m", at=NOW
             )
         )
-        == "The part of job:5e6f7a8b was rejected and is scrap: bent"
+        == "A part of job:5e6f7a8b was rejected and is scrap: bent"
     )
     assert (
         written(facts.lot_added(lot_id="l", workshop_id="w", mass_mg=1_000_000, by="m", at=NOW))
