@@ -8,6 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -50,88 +51,62 @@ MOST_IN_ONE = 5_000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What its owner says of a workshop."""
+
+    title: str
+    place: str
+    lat_udeg: int
+    lon_udeg: int
+    country: str
+    time_zone: str
+    currency: str
+    prices: Prices
+    carriage: Sequence[Carriage]
+    hours: Hours | None = None
+    quiet: Quiet | None = None
+    address: str = ""
+
+
 def create_workshop(
-    session: Session,
-    *,
-    owner_id: UUID,
-    slug: str,
-    title: str,
-    place: str,
-    lat_udeg: int,
-    lon_udeg: int,
-    country: str,
-    time_zone: str,
-    currency: str,
-    prices: Prices,
-    carriage: Iterable[Carriage],
-    now: datetime,
-    hours: Hours | None = None,
-    quiet: Quiet | None = None,
-    address: str = "",
+    session: Session, *, owner_id: UUID, slug: str, said: Description, now: datetime
 ) -> WorkshopRow:
     """Open a workshop. Raises Invalid, or Conflict when the name is taken."""
     if not SLUG.fullmatch(slug) or slug in NOT_SLUGS:
         raise Invalid(f"{slug!r} cannot name a workshop: a-z, 0-9 and - inside, at most 64")
-    ways = _ways(carriage)
+    row = WorkshopRow(owner_id=owner_id, slug=slug, created_at=now)
+    _describe(row, said)
     if session.scalar(select(WorkshopRow.id).where(WorkshopRow.slug == slug)) is not None:
         raise Conflict(f"there is a workshop {slug!r} already; choose another name")
-    row = WorkshopRow(
-        owner_id=owner_id,
-        slug=slug,
-        title=title.strip()[:200] or slug,
-        place=place,
-        lat_udeg=lat_udeg,
-        lon_udeg=lon_udeg,
-        country=country,
-        time_zone=time_zone,
-        currency=_currency(currency),
-        created_at=now,
-        prices=prices.to_json(),
-        carriage=ways,
-        hours=None if hours is None else hours.to_json(),
-        quiet=None if quiet is None else quiet.to_json(),
-        address=_address(address),
-    )
     session.add(row)
     session.flush()
     return row
 
 
-def change_workshop(
-    session: Session,
-    row: WorkshopRow,
-    *,
-    title: str,
-    place: str,
-    lat_udeg: int,
-    lon_udeg: int,
-    country: str,
-    time_zone: str,
-    currency: str,
-    prices: Prices,
-    carriage: Iterable[Carriage],
-    hours: Hours | None,
-    quiet: Quiet | None,
-    address: str,
-) -> None:
+def change_workshop(session: Session, row: WorkshopRow, said: Description) -> None:
     """Say anew what is true of a workshop; quotes given out before stay as they are.
 
     Raises Invalid, or Conflict when the currency would change while spools are priced in it.
     """
-    if _currency(currency) != row.currency and any(each.spools for each in row.printers):
+    if _currency(said.currency) != row.currency and any(each.spools for each in row.printers):
         raise Conflict(
             f"spools are loaded with prices in {row.currency}: unload them, then change the"
             " currency, then load them again at their new prices"
         )
-    row.title = title.strip()[:200] or row.slug
-    row.place, row.country, row.time_zone = place, country, time_zone
-    row.lat_udeg, row.lon_udeg, row.currency = lat_udeg, lon_udeg, currency
-    row.prices, row.carriage = prices.to_json(), _ways(carriage)
-    row.hours = None if hours is None else hours.to_json()
-    row.quiet = None if quiet is None else quiet.to_json()
-    row.address = _address(address)
+    _describe(row, said)
     session.flush()
     touched(session, *(printer.id for printer in row.printers))
+
+
+def _describe(row: WorkshopRow, said: Description) -> None:
+    row.title = said.title.strip()[:200] or row.slug
+    row.place, row.country, row.time_zone = said.place, said.country, said.time_zone
+    row.lat_udeg, row.lon_udeg = said.lat_udeg, said.lon_udeg
+    row.currency, row.address = _currency(said.currency), _address(said.address)
+    row.prices, row.carriage = said.prices.to_json(), _ways(said.carriage)
+    row.hours = None if said.hours is None else said.hours.to_json()
+    row.quiet = None if said.quiet is None else said.quiet.to_json()
 
 
 def set_quiet(session: Session, row: WorkshopRow, quiet: Quiet | None) -> None:

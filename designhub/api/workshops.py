@@ -60,19 +60,21 @@ def create() -> ResponseReturnValue:
             session,
             owner_id=g.caller.id,
             slug=asked.name,
-            title=asked.title,
-            place=place.name,
-            lat_udeg=place.lat_udeg,
-            lon_udeg=place.lon_udeg,
-            country=place.country,
-            time_zone=place.time_zone,
-            currency=asked.currency,
-            prices=Prices(
-                per_hour_minor=asked.per_hour_minor,
-                labour_minor=asked.labour_minor,
-                contribution_bp=asked.contribution_bp,
+            said=registry.Description(
+                title=asked.title,
+                place=place.name,
+                lat_udeg=place.lat_udeg,
+                lon_udeg=place.lon_udeg,
+                country=place.country,
+                time_zone=place.time_zone,
+                currency=asked.currency,
+                prices=Prices(
+                    per_hour_minor=asked.per_hour_minor,
+                    labour_minor=asked.labour_minor,
+                    contribution_bp=asked.contribution_bp,
+                ),
+                carriage=_carriage(asked.carriage),
             ),
-            carriage=_carriage(asked.carriage),
             now=clock.now(),
         )
         return _shown(session, row).to_json(), 201

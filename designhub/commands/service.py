@@ -11,50 +11,38 @@ from designhub.commands.common import hub_options, json_option, put, put_json, p
 from designhub.commands.workshops import printer, printer_id, put_printer
 from printers.hours import DAYS
 
-BECAUSE = click.option("--because", default="", help="Why, for everybody to read.")
 ON = click.argument("on", metavar="WORKSHOP/PRINTER")
+RESTS = {
+    "pause": (
+        *("paused", "Finish what it prints, and start nothing new."),
+        "new nozzle on Monday",
+    ),
+    "drain": (
+        *("draining", "Make what waits for it, and take no new order."),
+        "it moves house in May",
+    ),
+    "maintain": (
+        *("maintenance", "Somebody works at it: nothing starts before `designhub printer open`."),
+        "new belts",
+    ),
+}
+"""Commands after which a printer takes no new order: the duty, what it means, and such a reason."""
 
 
-@printer.command()
-@ON
-@BECAUSE
-@hub_options
-@json_option
-def pause(api: HubApi, on: str, because: str, as_json: bool) -> None:
-    """Finish what it prints, and start nothing new.
+def _rest(name: str, duty: str, means: str, because: str) -> None:
+    shown = f'designhub printer {name} atelier/ender --because "{because}"'
 
-    \b
-    designhub printer pause atelier/ender --because "new nozzle on Monday"
-    """
-    _duty(api, on, "paused", because, as_json)
+    @printer.command(name, help=f"{means}\n\n\b\n{shown}")
+    @ON
+    @click.option("--because", default="", help="Why, for everybody to read.")
+    @hub_options
+    @json_option
+    def rest(api: HubApi, on: str, because: str, as_json: bool) -> None:
+        _duty(api, on, duty, because, as_json)
 
 
-@printer.command()
-@ON
-@BECAUSE
-@hub_options
-@json_option
-def drain(api: HubApi, on: str, because: str, as_json: bool) -> None:
-    """Make what waits for it, and take no new order.
-
-    \b
-    designhub printer drain atelier/ender --because "it moves house in May"
-    """
-    _duty(api, on, "draining", because, as_json)
-
-
-@printer.command()
-@ON
-@BECAUSE
-@hub_options
-@json_option
-def maintain(api: HubApi, on: str, because: str, as_json: bool) -> None:
-    """Somebody works at it: nothing starts before `designhub printer open`.
-
-    \b
-    designhub printer maintain atelier/ender --because "new belts"
-    """
-    _duty(api, on, "maintenance", because, as_json)
+for _name, _said in RESTS.items():
+    _rest(_name, *_said)
 
 
 @printer.command("open")

@@ -49,13 +49,6 @@ NOTES: Mapping[str, Lazy] = {
     "agent.revoked": lazy("Its agent was revoked"),
 }
 
-MODES: Mapping[Mode, Lazy] = {
-    Mode.FOOT: lazy("Fetched on foot"),
-    Mode.BICYCLE: lazy("Fetched by bicycle"),
-    Mode.CAR: lazy("Fetched by car"),
-    Mode.PARCEL: lazy("Sent as a parcel"),
-}
-
 DUTIES: Mapping[Duty, Lazy] = {
     Duty.OPEN: lazy("It takes new work."),
     Duty.PAUSED: lazy("Paused: it starts nothing new."),

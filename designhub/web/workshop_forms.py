@@ -74,8 +74,8 @@ def opened() -> ResponseReturnValue:
                 session,
                 owner_id=g.caller.id,
                 slug=request.form.get("slug", "").strip(),
+                said=_said(None),
                 now=clock.now(),
-                **_said(None),
             )
             address = f"/workshops/{row.slug}/printers/new"
     except HubError as exc:
@@ -103,7 +103,7 @@ def changed(slug: str) -> ResponseReturnValue:
     try:
         with this_hub().database.writing() as session:
             fresh = access.own_workshop(session, g.caller, slug)
-            registry.change_workshop(session, fresh, **_said(fresh))
+            registry.change_workshop(session, fresh, _said(fresh))
     except HubError as exc:
         return _form(request.form, row=row, fault=exc)
     return redirect(f"/workshops/{slug}", 303)
@@ -172,22 +172,22 @@ def _example_lines(currency: str, prices: Prices) -> tuple[Line, ...]:
     return tuple(line for line in quote(inputs).lines if line.label != "carriage")
 
 
-def _said(row: WorkshopRow | None) -> dict[str, Any]:
-    """The form in the words of `registry`. Raises Invalid, NotFound for an unknown place."""
+def _said(row: WorkshopRow | None) -> registry.Description:
+    """What the form says. Raises Invalid, NotFound for an unknown place."""
     currency, form = _currency(), request.form
-    return {
+    return registry.Description(
         **_place(row),
-        "title": plain_text(form.get("title", ""), most=MOST_TEXT),
-        "currency": currency,
-        "prices": _prices(currency),
-        "carriage": _ways(currency),
-        "hours": hours.said(
+        title=plain_text(form.get("title", ""), most=MOST_TEXT),
+        currency=currency,
+        prices=_prices(currency),
+        carriage=_ways(currency),
+        hours=hours.said(
             plain_text(form.get("hours", ""), most=MOST_TEXT),
             {day: form.get(f"hours_{day}", "") for day in DAYS},
         ),
-        "quiet": said_quiet(),
-        "address": plain_text(form.get("address", ""), most=MOST_TEXT, lines=True),
-    }
+        quiet=said_quiet(),
+        address=plain_text(form.get("address", ""), most=MOST_TEXT, lines=True),
+    )
 
 
 def _place(row: WorkshopRow | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from tests.support.agent_process import (
     until,
 )
 from tests.support.hub_stand_in import Fault, HubStandIn, hub_served
-from tests.support.octoprint_fixtures import Farm, dwells
+from tests.support.octoprint_fixtures import Farm
 
 pytestmark = pytest.mark.octoprint
 
@@ -374,10 +374,9 @@ def test_a_local_print_is_left_alone(
     printers: dict[str, tuple[str, str]],
     farm: Farm,
     tmp_path: Path,
+    by_hand: Callable[[float], tuple[OctoPrint, str]],
 ) -> None:
-    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
-    path = f"local/{tmp_path.name}.gcode"
-    local.upload(path, dwells(tmp_path, seconds=2), userdata={})
+    local, path = by_hand(2)
     hub.order("ender", gcode(0.5))
     marks: list[str] = []
 
@@ -402,10 +401,9 @@ def test_a_print_of_somebody_elses_takes_the_bed(
     printers: dict[str, tuple[str, str]],
     farm: Farm,
     tmp_path: Path,
+    by_hand: Callable[[float], tuple[OctoPrint, str]],
 ) -> None:
-    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
-    path = f"local/{tmp_path.name}.gcode"
-    local.upload(path, dwells(tmp_path, seconds=3), userdata={})
+    local, path = by_hand(3)
     ender = hub.printers["ender"]
     with running(config(address, tmp_path / "agent", printers)) as agent:
         until(lambda: ready(agent))
@@ -428,12 +426,11 @@ def test_a_print_of_somebody_elses_during_a_run_takes_the_bed_too(
     printers: dict[str, tuple[str, str]],
     farm: Farm,
     tmp_path: Path,
+    by_hand: Callable[[float], tuple[OctoPrint, str]],
 ) -> None:
     """It begins when the run is leased and not permitted yet, and is over when the agent next asks
     for work: only the bed remembers it."""
-    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
-    path = f"local/{tmp_path.name}.gcode"
-    local.upload(path, dwells(tmp_path, seconds=1), userdata={})
+    local, path = by_hand(1)
     ender = hub.printers["ender"]
     hub.order("ender", gcode(0.5))
 
@@ -460,12 +457,11 @@ def test_a_short_print_between_two_looks_takes_the_bed(
     printers: dict[str, tuple[str, str]],
     farm: Farm,
     tmp_path: Path,
+    by_hand: Callable[[float], tuple[OctoPrint, str]],
     whose: str,
 ) -> None:
     """By hand, over before the agent looks again: OctoPrint's records are read before a permit."""
-    local = OctoPrint(printers["ender"][0], api_key=printers["ender"][1])
-    path = f"local/{tmp_path.name}.gcode"
-    local.upload(path, dwells(tmp_path, seconds=0.2), userdata={})
+    local, path = by_hand(0.2)
     ender = hub.printers["ender"]
     hub.order("ender", gcode(0.3))
     printed: list[str] = []

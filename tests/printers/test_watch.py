@@ -5,7 +5,7 @@ What OctoPrint remembers is asked of a real server and of the stand-in; what tim
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -311,15 +311,18 @@ def address(hub: HubStandIn) -> Iterator[str]:
 
 @pytest.mark.octoprint
 def test_a_print_that_began_and_ended_while_the_agent_was_off_takes_the_bed(
-    hub: HubStandIn, address: str, farm: Farm, tmp_path: Path
+    hub: HubStandIn,
+    address: str,
+    farm: Farm,
+    tmp_path: Path,
+    by_hand: Callable[[float], tuple[OctoPrint, str]],
 ) -> None:
     octoprint = farm.fresh(0)
     given = config(address, tmp_path / "agent", {"ender": (octoprint.url, octoprint.api_key)})
-    ender, local = hub.printers["ender"], octoprint.client()
+    ender = hub.printers["ender"]
     with running(given) as agent:
         until(lambda: ready(agent))
-    path = f"local/{tmp_path.name}.gcode"
-    local.upload(path, dwells(tmp_path, seconds=0.2), userdata={})
+    local, path = by_hand(0.2)
     with running(given) as agent:  # a file alone is no print
         until(lambda: ready(agent))
         asked = len(hub.calls)

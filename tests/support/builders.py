@@ -77,9 +77,15 @@ def workshop(session: Session, owner_id: UUID, **changes: Any) -> WorkshopRow:
         "currency": "EUR",
         "prices": PRICES,
         "carriage": WAYS,
-        "now": NOW,
     }
-    return registry.create_workshop(session, owner_id=owner_id, **said | changes)
+    chosen = said | changes
+    return registry.create_workshop(
+        session,
+        owner_id=owner_id,
+        slug=chosen.pop("slug"),
+        said=registry.Description(**chosen),
+        now=NOW,
+    )
 
 
 def printer(

@@ -179,6 +179,19 @@ def dwells(folder: Path, *, seconds: float, step_ms: int = 50) -> Path:
     return file
 
 
+@pytest.fixture
+def by_hand(farm: Farm, tmp_path: Path) -> Callable[[float], tuple[OctoPrint, str]]:
+    """Puts a file of somebody's own, of so many seconds, onto the first server of the farm: with
+    what it is printed, and its path."""
+
+    def put(seconds: float) -> tuple[OctoPrint, str]:
+        client, path = farm.instances[0].client(), f"local/{tmp_path.name}.gcode"
+        client.upload(path, dwells(tmp_path, seconds=seconds), userdata={})
+        return client, path
+
+    return put
+
+
 def eventually(question: Callable[[], bool], *, limit_s: float = 10.0) -> bool:
     """Whether it becomes true in time."""
     until = time.monotonic() + limit_s
