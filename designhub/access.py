@@ -14,7 +14,7 @@ from designs.models import DesignRow, PartRow, VersionRow
 from printers import queries as printers
 from printers.models import PrinterRow, WorkshopRow
 from router.models import JobRow, OrderRow, QuoteItemRow
-from router.queries import UNFINISHED
+from router.queries import UNFINISHED, order_by_id
 
 
 def reader(caller: Caller | None) -> UUID | None:
@@ -112,6 +112,14 @@ def own_printer(session: Session, caller: Caller, printer_id: UUID) -> PrinterRo
         raise NotYours(f"the printer {row.name!r} is not yours")
     if row.removed_at is not None:
         raise NotFound(f"the printer {row.name!r} was removed from its workshop")
+    return row
+
+
+def own_order(session: Session, caller: Caller, order_id: UUID) -> OrderRow:
+    """An order, for its maker and the operator. To others it looks like none. Raises NotFound."""
+    row = order_by_id(session, order_id)
+    if row.maker_id != caller.id and not caller.operator:
+        raise NotFound(f"there is no order {order_id}")
     return row
 
 

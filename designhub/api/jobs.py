@@ -66,9 +66,7 @@ def orders() -> ResponseReturnValue:
 def show_order(order_id: UUID) -> ResponseReturnValue:
     """With the states of its jobs."""
     with this_hub().database.reading() as session:
-        row = queries.order_by_id(session, order_id)
-        if row.maker_id != g.caller.id and not g.caller.operator:
-            raise NotFound(f"there is no order {order_id}")
+        row = access.own_order(session, g.caller, order_id)
         return shown.order(row, _titles(session, [row])).to_json()
 
 

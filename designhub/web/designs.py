@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,7 @@ from designhub.hub import Hub, base_url, this_hub
 from designhub.web import design_words, kit
 from designhub.web.design_words import ShownPart
 from designhub.web.kit import Offered
+from designhub.web.live import later
 from designhub.web.markdown import Place, rendered
 from designhub.web.session import viewer
 from designs import manifest, queries
@@ -85,7 +86,7 @@ def events(owner: str, slug: str) -> ResponseReturnValue:
     thread is held for it: the page is told to look again by itself."""
     with this_hub().database.reading() as session:
         access.design(session, viewer(), owner=owner, name=slug)
-    return Response("", 503, {"Retry-After": str(LOOK_AGAIN_S)}, mimetype="text/plain")
+    return later(LOOK_AGAIN_S)
 
 
 def version_word(refs: list[RefRow], version: VersionRow) -> str:

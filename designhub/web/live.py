@@ -5,12 +5,10 @@ from uuid import UUID
 from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
 
-from basis.errors import NotFound
 from designhub import access
 from designhub.hub import this_hub
 from designhub.live import Topic
 from designhub.web.session import signed_in, viewer
-from router import queries
 
 bp = Blueprint("live", __name__)
 
@@ -32,10 +30,13 @@ def job(job_id: UUID) -> ResponseReturnValue:
 def order(order_id: UUID) -> ResponseReturnValue:
     """For the maker."""
     with this_hub().database.reading() as session:
-        row = queries.order_by_id(session, order_id)
-    if row.maker_id != g.caller.id and not g.caller.operator:
-        raise NotFound(f"there is no order {order_id}")
+        access.own_order(session, g.caller, order_id)
     return stream(Topic("order", order_id))
+
+
+def later(again_s: int) -> Response:
+    """No stream now: the page looks by itself, and asks again after so long."""
+    return Response("", 503, {"Retry-After": str(again_s)}, mimetype="text/plain")
 
 
 def stream(topic: Topic) -> ResponseReturnValue:
@@ -48,7 +49,7 @@ def stream(topic: Topic) -> ResponseReturnValue:
         seen=request.headers.get("Last-Event-ID", ""),
     )
     if found is None:
-        return Response("", 503, {"Retry-After": str(AGAIN_S)}, mimetype="text/plain")
+        return later(AGAIN_S)
     answer = Response(found, mimetype="text/event-stream")
     # A proxy that collects before it passes on would keep the news to itself.
     answer.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

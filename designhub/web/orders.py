@@ -8,8 +8,9 @@ from flask import Blueprint, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from basis import clock
-from basis.errors import Invalid, NotFound
+from basis.errors import Invalid
 from commons.settlement import total
+from designhub import access
 from designhub.api.jobs import accept, say
 from designhub.hub import this_hub
 from designhub.web import job_words
@@ -120,7 +121,7 @@ def orders() -> ResponseReturnValue:
 def show(order_id: UUID) -> ResponseReturnValue:
     """One order: its jobs, what it costs and what of it is owed, and all that happened."""
     with this_hub().database.reading() as database:
-        row = _own(queries.order_by_id(database, order_id))
+        row = access.own_order(database, g.caller, order_id)
         parts, ids = {item.part_id for item in row.quote.items}, [job.id for job in row.jobs]
         titles = designs.titles(database, parts)
         pictured = designs.pictured(database, parts, reader_id=g.caller.id)
@@ -155,7 +156,7 @@ def show(order_id: UUID) -> ResponseReturnValue:
 def cancel(order_id: UUID) -> ResponseReturnValue:
     """End every job that is not with its printer yet, in one go."""
     with this_hub().database.writing() as database:
-        row = _own(queries.order_by_id(database, order_id))
+        row = access.own_order(database, g.caller, order_id)
         for job in row.jobs:
             if job.state in STOPPABLE:
                 say(database, g.caller, job.id, "cancel")
@@ -178,13 +179,6 @@ def _groups(row: OrderRow, shown: _Shown, pictured: frozenset[int]) -> list[_Gro
         )
         for item in row.quote.items
     ]
-
-
-def _own(row: OrderRow) -> OrderRow:
-    """The order, for its maker and the operator. To others it looks like none."""
-    if row.maker_id != g.caller.id and not g.caller.operator:
-        raise NotFound(f"there is no order {row.id}")
-    return row
 
 
 def _state(runs: dict[UUID, RunRow], job: JobRow) -> Run | None:
