@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from designhub.language import Lazy, _, lazy
-from designhub.web import words
+from designhub.web import countries, words
 from printers.offer import Mode
 from router.emissions import Factor, Factors, factors
 
@@ -64,7 +64,7 @@ def _filament(used: Factors) -> Iterator[Row]:
 def _grid(used: Factors) -> Iterator[Row]:
     for country in sorted(used.data["grid"], key=lambda code: (code == "world", code)):
         factor = used.grid(country)
-        name = _("any other country") if country == "world" else country
+        name = _("any other country") if country == "world" else countries.name(country)
         yield _row(name, words.number(factor.value / 1_000), _("g per kWh"), factor)
 
 
@@ -91,9 +91,9 @@ def _others(used: Factors) -> Iterator[Row]:
     )
     for country in used.data["circuity_per_mille"]:
         factor = used.circuity(country)
-        where = _("any other country") if country == "other" else country
+        where = _("any other country") if country == "other" else countries.name(country)
         yield Row(
-            what=_("Road for each kilometre of the straight line, in %(country)s", country=where),
+            what=_("Road for each kilometre of the straight line: %(country)s", country=where),
             figure=f"{words.number(factor.value / 1_000, 2)}{words.NO_BREAK}km",
             source=factor.source,
             checked=factor.checked,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from designhub.language import Lazy, _, lazy, ngettext
-from designhub.web import words
+from designhub.web import countries, words
 from printers.offer import Mode
 from router.emissions import Factor, factors
 from router.matching import Axis, Fixer, Reason
@@ -311,7 +311,7 @@ def sources(inputs: Inputs) -> list[Source]:
     return [
         _source(_("Carrying"), per_t if shared else per_km, transport),
         _source(
-            _("Electricity in %(country)s", country=inputs.country),
+            _("Electricity: %(country)s", country=countries.name(inputs.country)),
             _("%(mass)s per kWh", mass=words.grams(grid.value)),
             grid,
         ),

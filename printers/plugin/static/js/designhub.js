@@ -69,9 +69,11 @@ $(function () {
         self.machine = ofView("text", "");
         self.title = ofView("title", "");
         self.running = ofView("run", "");
+        // Only what the hub's own words do not say already: they are newer, too.
         self.whyNot = ko.pureComputed(function () {
-            var why = ofView("why_not", "")();
-            return why ? gettext("No work now:") + " " + why : "";
+            var why = ofView("why_not", "")(), board = self.board();
+            var said = board && (board.asks || !board.bed_clear || !board.waiting);
+            return why && !said ? gettext("No work now:") + " " + why : "";
         });
         self.percent = ko.pureComputed(function () {
             return Math.floor(ofView("progress_ppm", 0)() / 10000);
@@ -84,6 +86,9 @@ $(function () {
         self.board = of("board", null);
         self.state = ko.pureComputed(function () {
             return ofBoard("state", "")() || (self.running() ? self.machine() : self.printer());
+        });
+        self.beside = ko.pureComputed(function () {
+            return self.machine() === self.state() ? "" : self.machine();
         });
         self.judge = ofBoard("judge", []);
         self.next = ko.pureComputed(function () {
