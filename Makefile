@@ -48,7 +48,9 @@ bench: setup ## Measure against peers; nothing fails here
 	    $(VENV)/bin/python -m tests.bench.$$(basename $$file .py) || exit 1; done
 
 fuzz: setup ## Let atheris search for G-code that gets past the guard; SECONDS=60
-	@$(VENV)/bin/python $(PIP) install -c constraints.txt atheris
+	@$(VENV)/bin/python $(PIP) install -c constraints.txt atheris || { echo \
+	    "atheris cannot be installed here: it is made for x86-64 and some versions of Python." \
+	    "make test searches the guard too, with Hypothesis." >&2; exit 1; }
 	@mkdir -p build
 	@$(VENV)/bin/python -m tests.bench.fuzz_gcode -max_total_time=$(or $(SECONDS),60) \
 	    -artifact_prefix=build/
