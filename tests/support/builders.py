@@ -77,14 +77,15 @@ def workshop(session: Session, owner_id: UUID, **changes: Any) -> WorkshopRow:
         "currency": "EUR",
         "prices": PRICES,
         "carriage": WAYS,
+        "now": NOW,
     }
     chosen = said | changes
     return registry.create_workshop(
         session,
         owner_id=owner_id,
         slug=chosen.pop("slug"),
+        now=chosen.pop("now"),
         said=registry.Description(**chosen),
-        now=NOW,
     )
 
 
