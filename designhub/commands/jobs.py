@@ -11,7 +11,7 @@ from designhub.api import schema
 from designhub.client import HubApi
 from designhub.commands.common import errors, hub_options, json_option, put, put_json, put_table
 from designhub.commands.orders import place
-from designhub.web import job_words, words
+from designhub.web import words
 
 MOVING = frozenset({"ordered", "ready", "leased", "permitted", "printing", "paused"})
 """States that go on by themselves, or by the hand at the printer; all others wait for a word."""
@@ -76,7 +76,7 @@ def line(found: schema.Job) -> str:
         return f"{found.state}" + (f": {found.reason}" if found.reason else "")
     left = f", {words.duration(run.seconds_left)} left" if run.seconds_left is not None else ""
     done = f" {words.per_cent(run.progress_ppm)}{left}" if run.state == "printing" else ""
-    done += "".join(f", {each}" for each in job_words.readings(run))
+    done += "".join(f", {each}" for each in words.readings(run))
     return f"{run.state}{done} at {place(found.where)}"
 
 

@@ -1,7 +1,7 @@
 """Jobs, runs and printers in words for people. Pure."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from designhub.language import Lazy, _, lazy
 from designhub.web import words
@@ -248,49 +248,6 @@ def next_step(job: Job, run: Run | None, *, workshop: bool, collected: bool) -> 
     else:
         maker_reads, workshop_reads = NEXT[job]
     return str(workshop_reads if workshop else maker_reads)
-
-
-class Read(Protocol):
-    """A run of the database, or of the API."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def nozzle_c(self) -> int | None: ...
-    @property
-    def nozzle_target_c(self) -> int | None: ...
-    @property
-    def bed_c(self) -> int | None: ...
-    @property
-    def bed_target_c(self) -> int | None: ...
-    @property
-    def layer(self) -> int | None: ...
-    @property
-    def layers(self) -> int | None: ...
-    @property
-    def z_um(self) -> int | None: ...
-
-
-def readings(run: Read) -> list[str]:
-    """What its agent reads off the machine while it prints: layer, height and heat."""
-    if run.state not in (Run.PRINTING, Run.PAUSED):
-        return []
-    found = []
-    if run.layer is not None:
-        found.append(_("layer %(n)s of %(all)s", n=run.layer, all=run.layers))
-    if run.z_um is not None:
-        found.append(_("%(height)s mm high", height=words.number(run.z_um / 1000, 2)))
-    if run.nozzle_c is not None:
-        found.append(_("nozzle %(heat)s", heat=_heat(run.nozzle_c, run.nozzle_target_c)))
-    if run.bed_c is not None:
-        found.append(_("bed %(heat)s", heat=_heat(run.bed_c, run.bed_target_c)))
-    return found
-
-
-def _heat(actual_c: int, target_c: int | None) -> str:
-    if not target_c:
-        return _("%(now)s °C", now=actual_c)
-    return _("%(now)s of %(wanted)s °C", now=actual_c, wanted=target_c)
 
 
 def known(run: "RunRow") -> list[str]:

@@ -7,6 +7,7 @@ in all.
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Protocol
 
 from basis.errors import Invalid
 from designhub.language import _, lazy, ngettext, spoken
@@ -241,3 +242,46 @@ def _scaled(text: str, digits: int, *, name: str) -> int:
         raise Invalid(f"{name}: {text[:40]!r} has more than {digits} digits after the point")
     scale: int = 10**digits
     return int(whole) * scale + int(rest.ljust(digits, "0") or "0")
+
+
+class Read(Protocol):
+    """A run of the database, or of the API."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def nozzle_c(self) -> int | None: ...
+    @property
+    def nozzle_target_c(self) -> int | None: ...
+    @property
+    def bed_c(self) -> int | None: ...
+    @property
+    def bed_target_c(self) -> int | None: ...
+    @property
+    def layer(self) -> int | None: ...
+    @property
+    def layers(self) -> int | None: ...
+    @property
+    def z_um(self) -> int | None: ...
+
+
+def readings(run: Read) -> list[str]:
+    """What its agent reads off the machine while it prints: layer, height and heat."""
+    if run.state not in ("printing", "paused"):
+        return []
+    found = []
+    if run.layer is not None:
+        found.append(_("layer %(n)s of %(all)s", n=run.layer, all=run.layers))
+    if run.z_um is not None:
+        found.append(_("%(height)s mm high", height=number(run.z_um / 1000, 2)))
+    if run.nozzle_c is not None:
+        found.append(_("nozzle %(heat)s", heat=_heat(run.nozzle_c, run.nozzle_target_c)))
+    if run.bed_c is not None:
+        found.append(_("bed %(heat)s", heat=_heat(run.bed_c, run.bed_target_c)))
+    return found
+
+
+def _heat(actual_c: int, target_c: int | None) -> str:
+    if not target_c:
+        return _("%(now)s °C", now=actual_c)
+    return _("%(now)s of %(wanted)s °C", now=actual_c, wanted=target_c)

@@ -321,3 +321,15 @@ def test_smaller_entries_too() -> None:
     )
     assert written(fix) == "Correction of an earlier entry: wrong spool"
     assert book_words.short(run_key) == "printer:p1/job:5e6f7a8b/run:9f8e7d6c"
+
+
+def test_what_is_read_off_a_machine() -> None:
+    """Only while it prints, and only what is known; a heater that is off has no aim."""
+    run = RunRow(state=Run.PRINTING, layer=12, layers=140, z_um=2_450)
+    run.nozzle_c, run.nozzle_target_c, run.bed_c, run.bed_target_c = 213, 215, 24, 0
+    read = ["layer 12 of 140", "2.45 mm high", "nozzle 213 of 215 °C", "bed 24 °C"]
+    assert [each.replace(words.NO_BREAK, " ") for each in words.readings(run)] == read
+    for state in set(Run) - {Run.PRINTING, Run.PAUSED}:
+        run.state = state
+        assert words.readings(run) == []
+    assert words.readings(RunRow(state=Run.PAUSED)) == []

@@ -54,11 +54,12 @@ def test_the_hubs_wheel_installs_without_a_compiler_or_numpy(tmp_path: Path) -> 
     assert {"designhub", "requests", "click", "rich"} <= names
     assert not names & {"numpy", "scipy", "flask", "sqlalchemy", "trimesh"}
     assert len(names) <= 20
-    told = subprocess.run(
-        [there / "bin" / "designhub", "agent", "--help"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert "--systemd" in told.stdout
+    for command, known in (("agent", "--systemd"), ("job", "show"), ("printer", "enrol")):
+        told = subprocess.run(
+            [there / "bin" / "designhub", command, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert known in told.stdout
