@@ -30,7 +30,7 @@ from designhub.api import (
 from designhub.api.openapi import document
 from designhub.auth import Caller, Scope, caller_of, require
 from designhub.git_http import git_blueprint
-from designhub.hub import Hub, may_hold, open_hub, secret_key
+from designhub.hub import Hub, open_hub, secret_key
 from designhub.idle import IdleDesk
 from designhub.migrate import is_current
 from designhub.web import assets, downloads, pages
@@ -80,7 +80,7 @@ def create_app(settings: Settings, *, hub: Hub | None = None) -> Flask:
         stirring=hub.stirring,
         seen=hub.seen,
         poll_s=settings.poll_s,
-        may_hold=lambda: may_hold(hub),
+        held=hub.held,
     )
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]

@@ -3,7 +3,6 @@
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app, request
@@ -17,7 +16,7 @@ from basis.tasks import Queue, make_queue
 from designhub.keys import Keys
 from designhub.live import Watcher
 from designhub.seen import Seen
-from designhub.slots import Slots
+from designhub.slots import Places, Slots
 from designs.push import Limits
 from designs.store import Store
 from router.index import Index
@@ -38,7 +37,7 @@ class Hub:
     queue: Queue
     store: Store
     index: Index
-    held: BoundedSemaphore
+    held: Places
     """Places for questions of agents that wait for work; each holds a thread of the server."""
     glances: Prepared
     """What an idle agent's question needs to know, by its token."""
@@ -79,7 +78,7 @@ def open_hub(settings: Settings) -> Hub:
         queue=make_queue(url=settings.queue_url, folder=settings.data_dir),
         store=Store(settings.repositories_dir, limits=_push_limits(settings)),
         index=Index(),
-        held=BoundedSemaphore(held),
+        held=Places(held),
         glances=Prepared(database.engine, BY_TOKEN),
         stirring=Stirring(database),
         seen=Seen(database),
@@ -87,14 +86,6 @@ def open_hub(settings: Settings) -> Hub:
         uploads=Slots(min(settings.uploads, max(1, threads // 2)), most_of_one=UPLOADS_OF_ONE),
         live=Watcher(database, places=min(settings.live_streams, (threads - held) // 2)),
     )
-
-
-def may_hold(hub: Hub) -> bool:
-    """Whether one more question could be held open now."""
-    free = hub.held.acquire(blocking=False)
-    if free:
-        hub.held.release()
-    return free
 
 
 def this_hub() -> Hub:

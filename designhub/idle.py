@@ -27,6 +27,7 @@ from basis.errors import Invalid
 from basis.prepared import Prepared
 from designhub.answers import Answers, Kept
 from designhub.seen import SEEN_EVERY_S, Seen
+from designhub.slots import Places
 from printers import protocol, registry
 from router import waiting
 from router.stirring import Stirring
@@ -57,8 +58,8 @@ def again_s(poll_s: int) -> float:
 class IdleDesk:
     """WSGI in front of `application`.
 
-    glances  : `router.waiting.BY_TOKEN` on the hub's database.
-    may_hold : whether a question could be held open now, which is the view's affair.
+    glances : `router.waiting.BY_TOKEN` on the hub's database.
+    held    : places for questions that are held open; while one is free, that is the view's affair.
     """
 
     def __init__(
@@ -69,9 +70,9 @@ class IdleDesk:
         stirring: Stirring,
         seen: Seen,
         poll_s: int,
-        may_hold: Callable[[], bool],
+        held: Places,
     ) -> None:
-        self._application, self._may_hold = application, may_hold
+        self._application, self._held = application, held
         self._glances, self._stirring, self._seen = glances, stirring, seen
         self._answers = Answers(stirring)
         # Many moments to ask again, written once: in turn they spread agents as chance would.
@@ -111,7 +112,7 @@ class IdleDesk:
             kept = self._look_up(question, bearer[len("Bearer ") :].decode(), body, now_s)
             if kept is None:
                 return None
-        if kept.waits and self._may_hold():
+        if kept.waits and self._held.free:
             return None
         if now_s > kept.due_s:
             kept.due_s = now_s + SEEN_EVERY_S

@@ -254,9 +254,9 @@ def _lease(session: Session, run: RunRow, job: JobRow, *, hub: Hub) -> protocol.
 @contextmanager
 def _may_hold(hub: Hub) -> Iterator[bool]:
     """Whether one more question may hold a thread of this server."""
-    taken = hub.held.acquire(blocking=False)
+    taken = hub.held.take()
     try:
         yield taken
     finally:
         if taken:
-            hub.held.release()
+            hub.held.give_back()

@@ -2,15 +2,20 @@
 
     python -m tests.bench.bench_idle [--agents 100000] [--seconds 5] [--rounds 7]
 
-Each of the agents has a printer of its own in the database and asks with its own token, in turn.
+Each of the agents has a printer of its own in the database and asks with its own token what an
+agent asks while its printer is idle; all places of held questions are taken, as they are when there
+are many agents. They ask in one order by chance, so that neither the processor's caches nor the
+database's pages find neighbours beside each other.
 The two servers are asked in turns over the same number of kept connections by one loop that does
-nothing else; hub, peer and loop share the machine's cores.
+nothing else; hub, peer and loop share the machine's cores. Beside answers a second stands how much
+of a processor each server took for one, which other load of the machine moves less.
 A last, longer load of the hub alone gives the sustained answers a second and their p99.
 """
 
 import argparse
 import json
 import os
+import random
 import selectors
 import socket
 import statistics
@@ -19,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -37,11 +42,14 @@ from designhub.migrate import migrate
 from designhub.processes import this_program
 from printers import registry
 from printers.models import AgentRow, Bed, PrinterRow
+from printers.protocol import PrinterState, Question
 from tests.support import builders
 
 ROOT = Path(__file__).parents[2]
 THREADS = 32
 POLL_S = 30
+WAIT_S = 10
+"""How long an agent is willing to wait for work, by its own default."""
 
 
 def main() -> None:
@@ -60,26 +68,36 @@ def main() -> None:
         with _server(_hub(folder)) as hub, _server(_bare()) as bare:
             loads = {each: _Load(each, chosen.connections, questions) for each in (hub, bare)}
             loads[hub].all_once()  # a hub that started a minute ago has heard of everybody
-            ratios, rates = [], []
+            pairs = []
             for number in range(chosen.rounds + 1):
-                pair = {
-                    each: loads[each].run(chosen.seconds).per_s
-                    for each in ((hub, bare) if number % 2 else (bare, hub))
-                }
-                if number:  # the first round warms up
-                    ratios.append(pair[hub] / pair[bare])
-                    rates.append((round(pair[hub]), round(pair[bare])))
+                pairs.append(
+                    {
+                        each: loads[each].run(chosen.seconds)
+                        for each in ((hub, bare) if number % 2 else (bare, hub))
+                    }
+                )
+            del pairs[0]  # the first round warms up
+            ratios = [pair[hub].per_s / pair[bare].per_s for pair in pairs]
             long = loads[hub].run(chosen.sustained)
             memory_mb = _memory_mb(hub)
     figures = {
         "agents": chosen.agents,
         "ratio_to_bare_wsgi": round(statistics.median(ratios), 3),
         "ratio_least_most": [round(min(ratios), 3), round(max(ratios), 3)],
-        "answers_per_s_hub_bare": rates,
+        "answers_per_s_hub_bare": [
+            [round(pair[each].per_s) for each in (hub, bare)] for pair in pairs
+        ],
+        "processor_us_of_an_answer_hub_bare": [
+            round(statistics.median(pair[each].processor_us for pair in pairs), 1)
+            for each in (hub, bare)
+        ],
+        "p99_ms_hub_bare": [
+            round(statistics.median(pair[each].p99_ms for pair in pairs), 2) for each in (hub, bare)
+        ],
         "sustained_per_s": round(long.per_s),
         "sustained_s": chosen.sustained,
         "p50_ms": round(statistics.median(long.waits_s) * 1000, 2),
-        "p99_ms": round(statistics.quantiles(long.waits_s, n=100)[98] * 1000, 2),
+        "p99_ms": round(long.p99_ms, 2),
         "agents_at_one_question_each_30_s": round(long.per_s * POLL_S),
         "server_memory_mb": memory_mb,
     }
@@ -99,7 +117,7 @@ def _agents(folder: Path, count: int) -> list[bytes]:
 
 def _filled(hub: Hub, count: int) -> list[bytes]:
     shop = builders.shop(hub.database)
-    now = clock.now()
+    now, chance = clock.now(), random.Random(1)
     with hub.database.writing() as session:
         like = session.execute(
             select(PrinterRow.__table__).where(PrinterRow.id == shop.printer)
@@ -107,7 +125,7 @@ def _filled(hub: Hub, count: int) -> list[bytes]:
         agents, printers, questions = [], [], []
         for number in range(count):
             token = f"{registry.AGENT_TOKEN}{number:040}"
-            agent_id, printer_id = UUID(int=number + 1), UUID(int=number + 1 + (1 << 64))
+            agent_id, printer_id = (UUID(int=chance.getrandbits(128)) for _ in range(2))
             agents.append(
                 {
                     "id": agent_id,
@@ -132,12 +150,13 @@ def _filled(hub: Hub, count: int) -> list[bytes]:
             questions.append(_wire(token, printer_id))
         session.execute(insert(AgentRow), agents)
         session.execute(insert(PrinterRow), printers)
+    chance.shuffle(questions)
     return questions
 
 
 def _wire(token: str, printer_id: UUID) -> bytes:
-    state = {"printer": str(printer_id), "ready": True, "text": "Operational", "foreign": False}
-    body = json.dumps({"printers": [state], "wait_s": 0}).encode()
+    state = PrinterState(printer=printer_id, ready=True, text="Operational")
+    body = json.dumps(Question(printers=[state], wait_s=WAIT_S).to_json()).encode()
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -162,6 +181,7 @@ def _server(command: list[str]) -> Iterator[int]:
         "DESIGNHUB_LOG_LEVEL": "warning",
         "DESIGNHUB_POLL_S": str(POLL_S),
         "DESIGNHUB_SERVER_THREADS": str(THREADS),
+        "DESIGNHUB_HELD_QUESTIONS": "0",
     }
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     try:
@@ -181,10 +201,15 @@ def _server(command: list[str]) -> Iterator[int]:
 
 @dataclass(slots=True)
 class _Took:
-    """One load: answers a second, and each answer's seconds."""
+    """One load: answers a second, each answer's seconds, and what the server worked for one."""
 
     per_s: float = 0.0
     waits_s: list[float] = field(default_factory=list)
+    processor_us: float = 0.0
+
+    @property
+    def p99_ms(self) -> float:
+        return statistics.quantiles(self.waits_s, n=100)[98] * 1000
 
 
 class _Load:
@@ -209,7 +234,7 @@ class _Load:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             chooser.register(opened, selectors.EVENT_READ)
             self._ask(opened, began)
-        start = time.perf_counter()
+        worked_s, start = _processor_s(self._port), time.perf_counter()
         while (now := time.perf_counter()) - start < seconds:
             for key, _ in chooser.select(1.0):
                 connection: Any = key.fileobj
@@ -221,6 +246,8 @@ class _Load:
         for each in began:
             each.close()
         took.per_s = len(took.waits_s) / (now - start)
+        worked_s = _processor_s(self._port) - worked_s
+        took.processor_us = worked_s * 1e6 / len(took.waits_s)
         return took
 
     def _ask(self, connection: socket.socket, began: dict[socket.socket, float]) -> None:
@@ -229,19 +256,31 @@ class _Load:
         connection.sendall(self._questions[self._next])
 
 
+def _processor_s(port: int) -> float:
+    """What every process of the server behind a port has worked so far, user and system."""
+    ticks = 0
+    for each in _processes(port):
+        fields = (each / "stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _memory_mb(port: int) -> dict[str, float]:
-    """Resident memory of every process of the server behind a port, by its command line."""
+    """Resident memory of every process of the server behind a port."""
     found = {}
-    for each in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (each / "cmdline").read_bytes().split(b"\0")
-            if str(port).encode() in words:
-                status = (each / "status").read_text()
-                line = next(row for row in status.splitlines() if row.startswith("VmRSS"))
-                found[each.name] = round(int(line.split()[1]) / 1024, 1)
-        except (OSError, StopIteration):
-            continue
+    for each in _processes(port):
+        lines = (each / "status").read_text().splitlines()
+        line = next(row for row in lines if row.startswith("VmRSS"))
+        found[each.name] = round(int(line.split()[1]) / 1024, 1)
     return found
+
+
+def _processes(port: int) -> Iterator[Path]:
+    """By their command lines."""
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if str(port).encode() in (each / "cmdline").read_bytes().split(b"\0"):
+                yield each
 
 
 def _free_port() -> int:

@@ -123,17 +123,17 @@ def test_a_thread_looks_by_itself_while_agents_ask(agent: Agent) -> None:
 
 def test_a_question_that_was_held_is_asked_again_at_once(agent: Agent) -> None:
     assert agent.ask(wait_s=1).get_json()["again_s"] == AFTER_HELD_S
-    while agent.hub.hub.held.acquire(blocking=False):
+    while agent.hub.hub.held.take():
         pass  # no place is left
     assert agent.ask(wait_s=1).get_json()["again_s"] > AFTER_HELD_S
 
 
 def test_a_held_question_is_answered_when_a_job_becomes_ready(agent: Agent) -> None:
-    places = agent.hub.hub.held._value
+    places = agent.hub.hub.held.free
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(agent.ask, wait_s=25)
         until = time.monotonic() + 20
-        while agent.hub.hub.held._value == places:
+        while agent.hub.hub.held.free == places:
             assert time.monotonic() < until
             time.sleep(0.01)
         began = time.monotonic()
@@ -143,11 +143,11 @@ def test_a_held_question_is_answered_when_a_job_becomes_ready(agent: Agent) -> N
 
 
 def test_a_held_question_lets_the_hub_end(agent: Agent) -> None:
-    places = agent.hub.hub.held._value
+    places = agent.hub.hub.held.free
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(agent.ask, wait_s=25)
         until = time.monotonic() + 20
-        while agent.hub.hub.held._value == places:
+        while agent.hub.hub.held.free == places:
             assert time.monotonic() < until
             time.sleep(0.01)
         began = time.monotonic()
