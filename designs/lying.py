@@ -4,7 +4,8 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -22,6 +23,7 @@ AT_ONCE = 2
 """Sheets that one process draws at the same time: each takes a second of a core or some, and the
 threads that wait for them answer nobody else."""
 
+MOST_WAITING = 4
 WAIT_S = 4.0
 AGAIN_S = 5
 SHEET_BYTES = 4_000_000
@@ -29,7 +31,7 @@ LIMITS = jail.Limits(
     memory_bytes=1_500_000_000, cpu_s=20, wall_s=30.0, file_bytes=SHEET_BYTES, output_bytes=2_000
 )
 
-places = BoundedSemaphore(AT_ONCE)
+places, queue = BoundedSemaphore(AT_ONCE), BoundedSemaphore(AT_ONCE + MOST_WAITING)
 
 
 def keep_sheet(mesh_id: int, *, database: Database, blobs: Blobs, scratch: Path) -> str:
@@ -39,30 +41,43 @@ def keep_sheet(mesh_id: int, *, database: Database, blobs: Blobs, scratch: Path)
     Raises NotFound for no such mesh, TooMany while others are drawn, Unavailable when this machine
     cannot draw at all.
     """
-    with database.reading() as session:
-        row = session.get(MeshRow, mesh_id)
-        if row is None or row.facts is None or row.stl_sha256 is None:
-            raise NotFound(f"there is no measured mesh {mesh_id}")
-        known, stl_sha256 = row.sheet_sha256, row.stl_sha256
-        facts = MeshFacts.from_json(row.facts)
-    if known is not None:
-        return known
-    made = ""
-    if facts.poses:
-        png = _in_turn(blobs.path(stl_sha256), facts, scratch=scratch)
-        made = blobs.put([png], most_bytes=SHEET_BYTES).sha256 if png else ""
-    with database.writing() as session:
-        session.get_one(MeshRow, mesh_id).sheet_sha256 = made
-    return made
+    with _place():
+        with database.reading() as session:
+            row = session.get(MeshRow, mesh_id)
+            if row is None or row.facts is None or row.stl_sha256 is None:
+                raise NotFound(f"there is no measured mesh {mesh_id}")
+            known, stl_sha256 = row.sheet_sha256, row.stl_sha256
+            facts = MeshFacts.from_json(row.facts)
+        if known is not None:  # drawn for somebody else while this one waited
+            return known
+        made = ""
+        if facts.poses:
+            stl, both_sides = blobs.path(stl_sha256), not facts.watertight
+            png = drawn(stl, facts.poses, both_sides=both_sides, scratch=scratch)
+            made = blobs.put([png], most_bytes=SHEET_BYTES).sha256 if png else ""
+        with database.writing() as session:
+            session.get_one(MeshRow, mesh_id).sheet_sha256 = made
+        return made
 
 
-def _in_turn(stl: Path, facts: MeshFacts, *, scratch: Path) -> bytes | None:
-    if not places.acquire(timeout=WAIT_S):
-        raise TooMany("other pictures are being drawn: look again", again_s=AGAIN_S)
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of the places to draw, after a short wait in a short queue. Raises TooMany."""
+    if not queue.acquire(blocking=False):
+        raise _busy()
     try:
-        return drawn(stl, facts.poses, both_sides=not facts.watertight, scratch=scratch)
+        if not places.acquire(timeout=WAIT_S):
+            raise _busy()
+        try:
+            yield
+        finally:
+            places.release()
     finally:
-        places.release()
+        queue.release()
+
+
+def _busy() -> TooMany:
+    return TooMany("other pictures are being drawn: look again", again_s=AGAIN_S)
 
 
 def drawn(

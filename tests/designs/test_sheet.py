@@ -1,13 +1,16 @@
 """Sheets of poses: each tile shows the part as it would lie, drawn once, whatever the mesh is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from basis import jail
 from basis.blobs import Blobs
@@ -67,8 +70,7 @@ def test_the_part_stands_on_a_piece_of_bed() -> None:
 def test_a_sheet_has_a_tile_for_every_pose_and_is_kept(
     database: Database, kept: Blobs, shop: Shop, tmp_path: Path
 ) -> None:
-    with database.reading() as session:
-        mesh_id = session.query(MeshRow.id).scalar()
+    mesh_id = mesh_of(database)
     made = keep_sheet(mesh_id, database=database, blobs=kept, scratch=tmp_path)
     assert len(tiles(kept.path(made).read_bytes())) == len(poses_of(BOX)) == 7
     kept.path(shop.part.stl_sha256).unlink()  # nothing is drawn a second time
@@ -83,31 +85,53 @@ def test_what_cannot_be_drawn_is_not_tried_again(
     facts = shop.part.facts.to_json() | {"poses": []}
     with database.writing() as session:
         session.execute(update(MeshRow).values(facts=facts))
-        mesh_id = session.query(MeshRow.id).scalar()
+    mesh_id = mesh_of(database)
     assert keep_sheet(mesh_id, database=database, blobs=kept, scratch=tmp_path) == ""
     with database.reading() as session:
         assert session.get_one(MeshRow, mesh_id).sheet_sha256 == ""
 
 
-def test_few_are_drawn_at_once(
-    database: Database,
-    kept: Blobs,
-    shop: Shop,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lying, "WAIT_S", 0.01)
+def mesh_of(database: Database) -> int:
     with database.reading() as session:
-        mesh_id = session.query(MeshRow.id).scalar()
-    taken = [lying.places.acquire(blocking=False) for _ in range(lying.AT_ONCE)]
-    try:
-        assert all(taken)
-        with pytest.raises(TooMany):
-            keep_sheet(mesh_id, database=database, blobs=kept, scratch=tmp_path)
-    finally:
-        for _ in taken:
-            lying.places.release()
+        return session.scalars(select(MeshRow.id)).one()
+
+
+def test_few_are_drawn_at_once_and_few_wait(
+    database: Database, kept: Blobs, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh_id = mesh_of(database)
+    for room, wait_s in ((lying.places, 0.01), (lying.queue, 60.0)):  # a full queue is not joined
+        monkeypatch.setattr(lying, "WAIT_S", wait_s)
+        taken = 0
+        while room.acquire(blocking=False):
+            taken += 1
+        try:
+            with pytest.raises(TooMany):
+                keep_sheet(mesh_id, database=database, blobs=kept, scratch=tmp_path)
+        finally:
+            for _ in range(taken):
+                room.release()
     assert keep_sheet(mesh_id, database=database, blobs=kept, scratch=tmp_path)
+
+
+def test_who_waited_for_the_same_part_finds_it_drawn(
+    database: Database, kept: Blobs, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh_id, real, times = mesh_of(database), lying.drawn, list[int]()
+    monkeypatch.setattr(lying, "places", BoundedSemaphore(1))
+    monkeypatch.setattr(lying, "WAIT_S", 60.0)
+
+    def counted(*args: Any, **how: Any) -> bytes | None:
+        times.append(1)
+        return real(*args, **how)
+
+    monkeypatch.setattr(lying, "drawn", counted)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [
+            pool.submit(keep_sheet, mesh_id, database=database, blobs=kept, scratch=tmp_path)
+            for _ in range(3)
+        ]
+        assert len({each.result() for each in asked}) == len(times) == 1
 
 
 @pytest.mark.parametrize(
