@@ -192,7 +192,8 @@ def renew(
     _progress(run, beat.progress_ppm)
     if moving and run.change_open:
         stretches.seen(session, run, standing=beat.paused)
-    readings.noted(run, beat)
+    if moving:
+        readings.noted(run, beat)
     if beat.seconds_left is not None:
         run.seconds_left = max(0, min(beat.seconds_left, MOST_S_LEFT))
     return Word.STOP if run.stop_asked else Word.ON

@@ -1,5 +1,5 @@
-"""What an agent read off a machine in mid-print: kept for the pages, within bounds, and no longer
-than the agent says it."""
+"""What an agent read off a machine in mid-print: kept for the pages, within bounds. What was read
+last stays when the print ends, for people who wonder how far it came."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
 
 
 def noted(run: RunRow, beat: Beat) -> None:
-    """Keep what the last beat said; what it did not say is not known any more."""
+    """Keep what the last beat of a moving print said; what it did not say is not known any more."""
     for name, (low, high) in BOUNDS.items():
         said = getattr(beat, name)
         setattr(run, name, said if said is not None and low <= said <= high else None)

@@ -375,11 +375,11 @@ class Run(Message):
     nozzle_target_c: int | None = None
     bed_c: int | None = None
     bed_target_c: int | None = None
-    """Whole °C, as its agent last read them; null where nobody knows."""
+    """Whole °C, as its agent last read them while it printed; null where nobody knows."""
     layer: int | None = None
     layers: int | None = None
     z_um: int | None = None
-    """The layer under way, from 1, of how many, and how high it is."""
+    """The layer it was in then, from 1, of how many, and how high that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,8 @@ def known(run: "RunRow") -> list[str]:
     if run.progress_ppm:
         share = words.per_cent(run.progress_ppm)
         found.append(_("At the last word %(share)s of the file were sent to it.", share=share))
+    if run.layer is not None:
+        found.append(_("It was in layer %(n)s of %(all)s then.", n=run.layer, all=run.layers))
     if run.ended_at and run.state is not Run.UNKNOWN:
         found.append(told(_("The try ended on %(at)s."), at=run.ended_at))
     if run.cause:

@@ -55,7 +55,8 @@ def brought(hub: OpenHub, shop: Shop, state: Run, **wish: Any) -> UUID:
         builders.permit(session, shop, run, now=now)
         if state is Run.PERMITTED:
             return job
-        builders.beat(session, shop, run, printing=True, progress_ppm=425_000, now=now)
+        far = {"progress_ppm": 425_000, "layer": 41, "layers": 100}
+        builders.beat(session, shop, run, printing=True, now=now, **far)
         if state is Run.PAUSED:
             builders.beat(session, shop, run, paused=True, seconds_left=310, now=now)
         if state is Run.UNKNOWN:
@@ -144,6 +145,7 @@ def test_a_run_that_nobody_knows_of_says_what_is_proved_and_what_is_not(
     assert "A person of the workshop must look at the printer." in page
     assert "The printer was seen printing it" in page
     assert "At the last word 42 % of the file were sent to it." in page
+    assert "It was in layer 41 of 100 then." in page
     assert "Whether it went on to its end." in page and "Whether something lies" in page
     assert "left" not in page.split("What happens next")[0].split("42 %")[1]  # nobody counts
     owner = plain(hub.client("owner").get(f"/jobs/{job}").text)

@@ -478,6 +478,8 @@ def test_figures_that_cannot_be_are_kept_within_bounds(database: Database, world
             assert not any(getattr(run, name) for name in readings.BOUNDS)
         b.beat(session, world, run, printing=True, nozzle_c=-8, layer=4, layers=4, z_um=800)
         assert (run.nozzle_c, run.layer, run.layers, run.z_um, run.bed_c) == (-8, 4, 4, 800, None)
+        b.beat(session, world, run)  # it does not print any more: what was read last stays
+        assert run.layer == 4
         b.beat(session, world, run, printing=True)  # as an older agent speaks
         assert not any(getattr(run, name) for name in readings.BOUNDS)
         b.report(session, world, run, ReportEvent.FINISHED, print_s=1 << 62)
