@@ -27,7 +27,7 @@ import urllib3.exceptions
 from basis.errors import HubError, Invalid
 from basis.messages import Message
 from printers.journal import sync_folder
-from printers.octoprint_http import PrinterSilent, bounded, cause_of, excerpt
+from printers.octoprint_http import PrinterSilent, bounded, cause_of, excerpt, words_of
 from printers.protocol import (
     Answer,
     Beat,
@@ -281,7 +281,7 @@ class HubClient:
                 **body,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-            raise _failure(exc)(f"{where}: {_words(exc)}") from exc
+            raise _failure(exc)(f"{where}: {words_of(exc)}") from exc
 
     def _refuse(self, where: str, answer: requests.Response, content: bytes) -> None:
         """Raise what an answer without success means."""
@@ -333,14 +333,14 @@ def _content(answer: requests.Response, limit_s: float) -> bytes:
     try:
         return bounded(answer, limit_s=limit_s)
     except (requests.RequestException, urllib3.exceptions.HTTPError, PrinterSilent) as exc:
-        raise HubSilent(f"{answer.url}: {_words(exc)}") from exc
+        raise HubSilent(f"{answer.url}: {words_of(exc)}") from exc
 
 
 def _piece(answer: requests.Response) -> bytes:
     try:
         return bytes(answer.raw.read1(PIECE_BYTES))
     except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-        raise HubSilent(f"{answer.url}: {_words(exc)}") from exc
+        raise HubSilent(f"{answer.url}: {words_of(exc)}") from exc
 
 
 def _problem(answer: requests.Response, content: bytes) -> Mapping[str, Any]:
@@ -356,8 +356,3 @@ def _problem(answer: requests.Response, content: bytes) -> Mapping[str, Any]:
 
 def _seconds(text: str) -> float:
     return min(float(text), MOST_AGAIN_S) if re.fullmatch(r"\d{1,6}", text) else 0.0
-
-
-def _words(exc: BaseException) -> str:
-    """The library's own words, without the objects that it names."""
-    return re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? ?", "", str(exc))[:500]

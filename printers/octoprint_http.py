@@ -188,7 +188,7 @@ class Link:
             ) as answer:
                 content = bounded(answer, limit_s=limits_s[1])
         except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-            raise cause_of(exc, reading=method == "GET")(f"{where}: {_words(exc)}") from exc
+            raise cause_of(exc, reading=method == "GET")(f"{where}: {words_of(exc)}") from exc
         if 200 <= answer.status_code < 300:
             return content
         raise meaning(what, answer.status_code)(f"{where}: {answer.status_code} {excerpt(content)}")
@@ -287,7 +287,7 @@ def excerpt(content: bytes) -> str:
     return "".join(sign for sign in text if sign.isprintable())[:200]
 
 
-def _words(exc: BaseException) -> str:
+def words_of(exc: BaseException) -> str:
     """What the innermost exception says, without the object of the library that it names."""
     return str(list(_chain(exc))[-1]).rpartition("): ")[2] or type(exc).__name__
 

@@ -47,6 +47,8 @@ NOTES: Mapping[str, Lazy] = {
     "renamed": lazy("Renamed"),
     "removed": lazy("Removed"),
     "agent.revoked": lazy("Its agent was revoked"),
+    "attached.asked": lazy("The hub was asked to tend it itself"),
+    "detached": lazy("The hub tends it no more"),
 }
 
 DUTIES: Mapping[Duty, Lazy] = {

@@ -98,7 +98,6 @@ def workshop(cho: Tab, kind: str, *, octoprint: Instance, folder: Path) -> Itera
     try:
         cho.until("To the printers")
         cho.press("To the printers")
-        cho.page.locator("summary", has_text="Load or unload a spool").first.click()
         cho.fill(colour="black", grams="1000", price="25")
         cho.press("It is loaded")
         cho.press("The bed is clear")

@@ -1,8 +1,11 @@
 """Quantities, states and entries in words."""
 
+import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,7 @@ from basis.errors import Invalid
 from commons import facts
 from commons.facts import Fact
 from commons.store import Entry
-from designhub.web import book_words, job_words, moments, quote_words, words
+from designhub.web import book_words, job_words, moments, printer_words, quote_words, words
 from router.bookkeeping import blame
 from router.history import ENDED_JOBS
 from router.matching import Axis, Fixer, Reason
@@ -333,3 +336,21 @@ def test_what_is_read_off_a_machine() -> None:
         run.state = state
         assert words.readings(run) == []
     assert words.readings(RunRow(state=Run.PAUSED)) == []
+
+
+def noted_of_printers() -> Iterator[str]:
+    """What is written into printers' records, by every call that says it in plain text."""
+    house = Path(__file__).parents[2]
+    for package in ("printers", "router", "designhub"):
+        for path in (house / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("noted"):
+                    for each in node.keywords:
+                        if each.arg == "what" and isinstance(each.value, ast.Constant):
+                            yield str(each.value.value)
+
+
+def test_each_line_of_a_printer_s_record_has_words() -> None:
+    found = set(noted_of_printers())
+    assert {"bed.clear", "attached.asked", "agent.revoked"} <= found
+    assert not found - printer_words.NOTES.keys()
