@@ -167,6 +167,11 @@ def is_disk_full(error: DBAPIError) -> bool:
     return "disk is full" in str(error.orig) or "No space left" in str(error.orig)
 
 
+def is_circular(error: DBAPIError) -> bool:
+    """Whether two waited for each other and PostgreSQL undid this one: trying again will do."""
+    return getattr(error.orig, "sqlstate", "") == "40P01"  # deadlock_detected
+
+
 def is_taken(error: DBAPIError) -> bool:
     """Whether somebody else wrote a row of the same name in the same moment."""
     if getattr(error.orig, "sqlstate", "") == "23505":  # PostgreSQL's unique_violation
@@ -179,6 +184,7 @@ __all__ = [
     "Base",
     "Database",
     "EnumByValue",
+    "is_circular",
     "is_disk_full",
     "is_in",
     "is_taken",

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from basis.db import is_disk_full, is_taken
+from basis.db import is_circular, is_disk_full, is_taken
 from basis.errors import (
     Conflict,
     HubError,
@@ -89,7 +89,9 @@ def _explain_http(error: HTTPException) -> ResponseReturnValue:
 def _explain_database(error: DBAPIError) -> ResponseReturnValue:
     if is_disk_full(error):
         return explain(Unavailable(DISK_FULL))
-    if "database is locked" in str(error.orig):
+    if circular := is_circular(error):
+        log.warning("two waited for each other: %s", error.orig)
+    if circular or "database is locked" in str(error.orig):
         return explain(TooMany("the hub is busy; nothing was changed, try again", again_s=2))
     if is_taken(error):
         log.warning("two wrote the same at once: %s", error.orig)
