@@ -130,6 +130,12 @@ class SlicerMissing(Unavailable):
 
 # What the slicer says on its error output, and what that means for the designer or the workshop.
 _SAYINGS: tuple[tuple[bytes, type[SliceRefused], str], ...] = (
+    (  # before the next one: without a hull it then says that the part does not fit
+        b"Unable to create convex hull",
+        NotPrintable,
+        "this part encloses no space: give it a thickness in every direction; if it has one and is "
+        "very large, simplify the mesh",
+    ),
     (
         b"could not fit on the bed",
         TooBig,

@@ -61,6 +61,14 @@ def raw(folder: Path, *options: str, files: Sequence[str] = ("part.stl",)) -> in
 # --- what it says yes to --------------------------------------------------------------------------
 
 
+def test_a_leaning_sheet_is_not_taken_for_a_part_too_large(tmp_path: Path) -> None:
+    """Closed on both sides and without a thickness, and no side of its box is zero: the slicer
+    finds no hull, and says that it could not fit on the bed."""
+    face = np.array([[(0, 0, 0), (20, 0, 0), (20, 20, 20)], [(0, 0, 0), (20, 20, 20), (0, 20, 20)]])
+    with pytest.raises(NotPrintable, match="give it a thickness"):
+        sliced(np.concatenate([face, face[:, ::-1]]), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("size_mm", "profile", "options", "reason"),
     [
@@ -137,10 +145,10 @@ def test_the_limit_of_cpu_ends_a_slice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("memory_bytes", [240_000_000, 280_000_000, 330_000_000])
 def test_too_little_memory_ends_a_slice_for_good(memory_bytes: int, tmp_path: Path) -> None:
-    """It says so, or breaks, or takes its own failure for a part too large: never a word on the
-    choices, and nothing to be tried again."""
+    """It says so, or breaks, or finds no hull: never a word on the choices or the number of copies,
+    and nothing to be tried again."""
     few = dataclasses.replace(slicer.LIMITS, memory_bytes=memory_bytes)
-    with pytest.raises((TooMuchWork, SlicerCrashed, TooBig)):
+    with pytest.raises((TooMuchWork, SlicerCrashed, NotPrintable)):
         sliced(HEAVY, tmp_path, limits=few)
 
 
