@@ -1,9 +1,11 @@
 """One hub's open parts, made once at start and handed to whoever needs them."""
 
+import ipaddress
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -96,6 +98,15 @@ def this_hub() -> Hub:
 def base_url() -> str:
     """The address people use, without a slash at its end."""
     return this_hub().settings.public_url.rstrip("/") or request.host_url.rstrip("/")
+
+
+def is_only_here() -> bool:
+    """Whether that address leads every other machine to itself, as `localhost` does."""
+    host = urlsplit(base_url()).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def secret_key(settings: Settings) -> str:

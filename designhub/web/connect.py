@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from basis import clock
 from basis.errors import Invalid
 from designhub import access, enrolling
-from designhub.hub import base_url, this_hub
+from designhub.hub import base_url, is_only_here, this_hub
 from designhub.web import downloads, printer_words
 from designhub.web.session import signed_in
 from printers import queries, registry
@@ -87,6 +87,7 @@ def show(slug: str, enrolment_id: UUID) -> ResponseReturnValue:
         wheels=downloads.agents(),
         plugins=downloads.plugins(),
         base=base_url(),
+        only_here=is_only_here(),
         now=now,
         unseen_s=this_hub().settings.unseen_s,
         printer_words=printer_words,

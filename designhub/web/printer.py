@@ -12,7 +12,7 @@ from basis import clock
 from basis.errors import Invalid, NotFound
 from designhub import access, worker
 from designhub.auth import Caller
-from designhub.hub import base_url, this_hub
+from designhub.hub import base_url, is_only_here, this_hub
 from designhub.web import board, printer_words, words
 from designhub.web.session import own_path, signed_in, viewer
 from printers import queries, registry
@@ -87,7 +87,9 @@ def label(printer_id: UUID) -> ResponseReturnValue:
     with this_hub().database.reading() as session:
         row = own(session, g.caller, printer_id)
     address = f"{base_url()}/printers/{row.id}"
-    return render_template("printer_label.html", printer=row, address=address)
+    return render_template(
+        "printer_label.html", printer=row, address=address, only_here=is_only_here()
+    )
 
 
 # What is said of it.

@@ -401,7 +401,10 @@ def test_the_code_on_the_machine_leads_to_its_page(hub: OpenHub, shop: Shop) -> 
     owner, here = hub.client("owner"), f"/printers/{shop.printer}"
     label = owner.get(f"{here}/label").text
     check_shape(label, "label")
-    assert f"http://localhost{here}" in label
+    assert f"http://localhost{here}" in label and "A phone does not find the hub" in label
+    object.__setattr__(hub.hub.settings, "public_url", "https://hub.example")
+    label = owner.get(f"{here}/label").text
+    assert f"https://hub.example{here}" in label and "A phone does not find" not in label
     drawn = owner.get(f"{here}/qr.svg")
     assert drawn.content_type == "image/svg+xml" and drawn.data.startswith(b"<svg")
     stranger = hub.client().get(here).text
