@@ -30,6 +30,8 @@ class ToJudge(Message):
     title: str
     text: str
     """What to do about it, in words."""
+    run: UUID | None = None
+    """Which try it is; an older hub does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class Looked(Failure):
     good: bool
     by: str
     """The name of the person in OctoPrint; it is kept with the word."""
+    run: UUID | None = None
+    """The try that was looked at: said again when the job is tried anew, it changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,11 +27,21 @@ MOST_NAME = 80
 
 
 def passed(
-    session: Session, *, agent: KnownAgent, printer_id: UUID, job_id: UUID, name: str, now: datetime
+    session: Session,
+    *,
+    agent: KnownAgent,
+    printer_id: UUID,
+    job_id: UUID,
+    run_id: UUID | None,
+    name: str,
+    now: datetime,
 ) -> None:
     """The part is good. Raises what `jobs.passed` raises, NotYours, NotFound."""
     owner = _heard(session, agent=agent, printer_id=printer_id)
-    _noted(session, agent=agent, printer_id=printer_id, job_id=job_id, name=name, now=now)
+    run = _last_run(session, printer_id=printer_id, job_id=job_id)
+    if run_id not in (None, run.id):
+        return  # said again, of a try before
+    noted(session, run, SAID, actor=actor_of(agent.id), now=now, note=_by(name))
     jobs.passed(session, job_id=job_id, by=owner, now=now)
 
 
@@ -41,6 +51,7 @@ def failed(
     agent: KnownAgent,
     printer_id: UUID,
     job_id: UUID,
+    run_id: UUID | None,
     name: str,
     cause: str,
     job_at_fault: bool,
@@ -49,7 +60,10 @@ def failed(
 ) -> None:
     """It is not good, or did not come about. Raises as `passed`."""
     owner = _heard(session, agent=agent, printer_id=printer_id)
-    _noted(session, agent=agent, printer_id=printer_id, job_id=job_id, name=name, now=now)
+    run = _last_run(session, printer_id=printer_id, job_id=job_id)
+    if run_id not in (None, run.id):
+        return  # said again, of a try before
+    noted(session, run, SAID, actor=actor_of(agent.id), now=now, note=_by(name))
     jobs.failed(
         session,
         job_id=job_id,
@@ -87,22 +101,14 @@ def _heard(session: Session, *, agent: KnownAgent, printer_id: UUID) -> UUID:
     return session.scalars(owner).one()
 
 
-def _noted(
-    session: Session,
-    *,
-    agent: KnownAgent,
-    printer_id: UUID,
-    job_id: UUID,
-    name: str,
-    now: datetime,
-) -> None:
-    """Who said it, in the job's history. Raises NotFound unless its last try was here."""
+def _last_run(session: Session, *, printer_id: UUID, job_id: UUID) -> RunRow:
+    """The last try of a job. Raises NotFound unless it was here."""
     run = session.scalar(
         select(RunRow).where(RunRow.job_id == job_id).order_by(RunRow.fence.desc()).limit(1)
     )
     if run is None or run.printer_id != printer_id:
         raise NotFound(f"there is no print of job {job_id} on this printer")
-    noted(session, run, SAID, actor=actor_of(agent.id), now=now, note=_by(name))
+    return run
 
 
 def _by(name: str) -> str:

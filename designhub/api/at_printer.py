@@ -46,6 +46,7 @@ def looked() -> ResponseReturnValue:
                 agent=g.agent,
                 printer_id=word.printer,
                 job_id=word.job,
+                run_id=word.run,
                 name=word.by,
                 now=clock.now(),
             )
@@ -55,6 +56,7 @@ def looked() -> ResponseReturnValue:
                 agent=g.agent,
                 printer_id=word.printer,
                 job_id=word.job,
+                run_id=word.run,
                 name=word.by,
                 cause=word.cause,
                 job_at_fault=word.job_at_fault,
@@ -94,7 +96,12 @@ def _board(session: Session, agent: KnownAgent, printer_id: UUID) -> at_printer.
     now = clock.now()
     [card] = board.cards(session, rows, reader_id=owner, now=now, unseen_s=unseen_s)
     judge = [
-        at_printer.ToJudge(job=each.owed.job.id, title=_title(each), text=_next(each))
+        at_printer.ToJudge(
+            job=each.owed.job.id,
+            title=_title(each),
+            text=_next(each),
+            run=None if each.owed.run is None else each.owed.run.id,
+        )
         for each in card.judge
     ]
     return at_printer.Board(

@@ -121,9 +121,12 @@ class Life:
             raise Invalid(f"{job[:80]!r} is no job") from exc
         if not good and not cause.strip():
             raise Invalid("say what was wrong, in a few words")
+        board = self.desk.shown().board
+        shown = [] if board is None else [each.run for each in board.judge if each.job == job_id]
         word = Looked(
             printer=self._printer_id(),
             job=job_id,
+            run=shown[0] if shown else None,
             good=good,
             by=by,
             cause=cause,

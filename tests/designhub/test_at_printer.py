@@ -1,7 +1,7 @@
 """What a person may say at the printer through the plugin, and what nobody else may."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -11,6 +11,7 @@ from basis import clock
 from printers.at_printer import Board
 from printers.models import AgentRow, Bed, PrinterNoteRow, PrinterRow
 from printers.protocol import AgentKind, ReportEvent
+from router import jobs
 from router.models import HappeningRow, JobRow
 from router.states import Job
 from tests.support import builders
@@ -117,6 +118,25 @@ def test_a_person_says_failed_with_cause_and_blame(hub: OpenHub, shop: Shop) -> 
         row = next(iter(session.scalars(select(JobRow))))
         assert (row.reason, row.runs[-1].printer_at_fault) == ("layers shifted", True)
         assert row.runs[-1].job_at_fault is False
+
+
+def test_a_word_that_comes_again_is_not_taken_for_the_next_try(hub: OpenHub, shop: Shop) -> None:
+    job = printed(hub, shop)
+    [seen] = board(say(hub, shop, "board")).judge
+    word = {"job": job, "run": str(seen.run), "good": False, "by": "jo", "cause": "layers shifted"}
+    board(say(hub, shop, "looked", **word))
+    now = clock.now()
+    with hub.hub.database.writing() as session:
+        jobs.retry(session, job_id=UUID(job), by=shop.owner, now=now)
+        jobs.clear_bed(session, printer_id=shop.printer, by=shop.owner, now=now)
+        run = builders.take(session, shop, now=now)
+        assert run is not None and run.id != seen.run
+        builders.permit(session, shop, run, now=now)
+        builders.report(session, shop, run, ReportEvent.FINISHED, now=now)
+    for good in (False, True):
+        after = board(say(hub, shop, "looked", **word | {"good": good}))
+        assert [each.run for each in after.judge] == [run.id]
+    assert state(hub, job) is Job.ASSIGNED
 
 
 def test_the_bed_gate_holds_here_too(hub: OpenHub, shop: Shop) -> None:
