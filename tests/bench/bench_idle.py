@@ -48,6 +48,8 @@ from tests.support import builders
 ROOT = Path(__file__).parents[2]
 THREADS = 32
 POLL_S = 30
+REST_S = 3.0
+"""Between two loads, so that no server pays for signs of life that the other still writes."""
 WAIT_S = 10
 """How long an agent is willing to wait for work, by its own default."""
 
@@ -223,10 +225,11 @@ class _Load:
         """Let every agent ask twice: before the first look nothing is kept."""
         asked = 0
         while asked < 2 * len(self._questions):
-            asked += len(self.run(1.0).waits_s)
+            asked += len(self.run(4.0).waits_s)
 
     def run(self, seconds: float) -> _Took:
-        """Ask for so long."""
+        """Ask for so long, once what the load before left behind is written."""
+        time.sleep(REST_S)
         took, chooser = _Took(), selectors.DefaultSelector()
         began: dict[socket.socket, float] = {}
         for _ in range(self._count):
