@@ -23,6 +23,7 @@ from printers.octoprint import OctoPrint, PrinterError
 
 HOST = "127.0.0.1"
 MOST = 64  # servers of one farm; each takes about 80 MB
+MOMENT_S = 2.0  # what a process may take to have a command line, or to be gone
 
 
 class FarmError(Unavailable):
@@ -163,14 +164,15 @@ def alive(instance: Instance) -> bool:
     """Whether the recorded process is still this server, and not another one of the same number.
 
     A process that has ended but was not waited for has no command line any more, and one that just
-    begins has none yet: its state tells the two apart.
+    begins has none yet: its state tells the two apart, and a moment later it has one.
     """
-    process = Path(f"/proc/{instance.pid}")
+    process, until = Path(f"/proc/{instance.pid}"), time.monotonic() + MOMENT_S
     try:
-        line = (process / "cmdline").read_bytes()
-        if not line:
+        while not (line := (process / "cmdline").read_bytes()):
             state = (process / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            return state not in (b"Z", b"X")
+            if state in (b"Z", b"X") or time.monotonic() > until:
+                return False
+            time.sleep(0.01)
     except OSError:
         return False
     return os.fsencode(instance.basedir) in line.split(b"\0")
@@ -291,7 +293,15 @@ def end(instances: Sequence[Instance], *, gently: bool) -> None:
         raise FarmError(f"these processes do not end: {', '.join(str(i.pid) for i in left)}")
     for instance in ours:
         with suppress(ChildProcessError):  # another process started it
-            os.waitpid(instance.pid, 0)
+            _gone(instance.pid)
+
+
+def _gone(pid: int) -> None:
+    """Until a child that has ended let go of its sockets with the last of its threads; not for
+    long, for the number may be another's by now."""
+    until = time.monotonic() + MOMENT_S
+    while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def send(instance: Instance, sign: signal.Signals) -> None:
