@@ -98,15 +98,18 @@ class Maker:
             self._place_order()
 
     def _place_order(self) -> None:
-        """An order whose answer is lost is placed again with its key, and ordered once."""
+        """An order is placed again with its key, and ordered once, until its answer came and each
+        of its jobs was seen: nobody else would ask for them."""
         if self._order is None:
             self._order = self._chosen()
         made = self._api.ask(schema.Order, "POST", "/orders", self._order)
-        self._order = None
         for job_id in made.jobs:
+            if job_id in self.jobs:
+                continue
             self.jobs[job_id] = self._api.ask(schema.Job, "GET", f"/jobs/{job_id}")
             if self._chance.random() < CANCELLED:
                 self._cancels.add(job_id)
+        self._order = None
 
     def _chosen(self) -> schema.OrderAsk:
         wish = schema.QuoteAsk(
